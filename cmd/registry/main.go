@@ -1,0 +1,69 @@
+// The registry stores the images of Functions inside the cluster.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"kyma-project.io/serverless/internal/registry"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "registry:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var (
+		options                 registry.Options
+		address, metricsAddress string
+		logLevel, logFormat     string
+	)
+	flags := pflag.NewFlagSet("registry", pflag.ContinueOnError)
+	flags.StringVar(&address, "address", ":5000", "Where to answer registry requests, over plain HTTP.")
+	flags.StringVar(&metricsAddress, "metrics-address", ":5001", "Where to answer /metrics for Prometheus; empty for no metrics.")
+	flags.StringVar(&options.Storage, "storage", "/var/lib/registry", "Directory for the images.")
+	flags.StringVar(&options.CredentialsDir, "credentials-dir", "/etc/registry/credentials",
+		"Directory with the files username and password, as a mounted Secret has them. A change is picked up at once.")
+	flags.StringVar(&options.HTTPSecretFile, "http-secret-file", "",
+		"File with the secret that signs the state of uploads; empty for a random one.")
+	flags.StringVar(&logLevel, "log-level", "info", "Least level to log: debug, info, warn or error.")
+	flags.StringVar(&logFormat, "log-format", "json", "Format of log lines: json or text.")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	logger, err := newLogger(logLevel, logFormat)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(logger)
+	registry.LogTo(logger)
+	return registry.Serve(ctx, address, metricsAddress, options)
+}
+
+func newLogger(level, format string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("parse --log-level %q: use debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: least}
+	switch format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	default:
+		return nil, fmt.Errorf("parse --log-format %q: use json or text", format)
+	}
+}

@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the only storage driver linked
+)
+
+// Options is what a registry needs to answer requests.
+type Options struct {
+	// Storage is the directory that holds blobs and manifests. It must be
+	// writable; it is made if it is missing.
+	Storage string
+
+	// CredentialsDir holds the files username and password, see Credentials.
+	CredentialsDir string
+
+	// HTTPSecretFile holds the secret that signs the state of an upload. If it
+	// is empty a random secret is made: then an upload that spans a restart
+	// starts again.
+	HTTPSecretFile string
+
+	// Metrics counts requests in Prometheus' default registry. Its collectors
+	// have fixed names, so only one registry of a process can have it.
+	Metrics bool
+}
+
+// NewHandler returns a registry that answers below /v2/ with authentication,
+// and to probes at / and /healthz without. Its background work ends with ctx.
+func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
+	if err := prepareStorage(options.Storage); err != nil {
+		return nil, err
+	}
+	credentials, err := LoadCredentials(options.CredentialsDir)
+	if err != nil {
+		return nil, err
+	}
+	config, err := configure(options, &accessController{credentials: credentials})
+	if err != nil {
+		return nil, err
+	}
+	app, err := newApp(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/v2/", app)
+	mux.HandleFunc("GET /{$}", alive)
+	mux.HandleFunc("GET /healthz", alive)
+	return mux, nil
+}
+
+func alive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+
+// configure maps our options to the distribution project's configuration.
+func configure(options Options, access *accessController) (*configuration.Configuration, error) {
+	config := &configuration.Configuration{
+		Storage: configuration.Storage{
+			"filesystem": configuration.Parameters{"rootdirectory": options.Storage},
+			// Images that no Function refers to any more are deleted.
+			"delete": configuration.Parameters{"enabled": true},
+		},
+		Auth: configuration.Auth{
+			accessControllerName: configuration.Parameters{accessControllerName: access},
+		},
+	}
+	config.HTTP.Debug.Prometheus.Enabled = options.Metrics
+	if options.HTTPSecretFile != "" {
+		secret, err := readSecret(options.HTTPSecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("load HTTP secret: %w; mount a Secret with any random value there", err)
+		}
+		config.HTTP.Secret = string(secret)
+	}
+	return config, nil
+}
+
+// newApp returns as an error what the distribution project panics with when
+// it cannot work with its configuration.
+func newApp(ctx context.Context, config *configuration.Configuration) (app *handlers.App, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("configure registry: %v", reason)
+		}
+	}()
+	return handlers.NewApp(ctx, config), nil
+}
+
+// prepareStorage finds out now, with a message that helps, what the first push
+// would run into.
+func prepareStorage(dir string) error {
+	if dir == "" {
+		return errors.New("open registry storage: no directory given; name one")
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("open registry storage: %w; mount a writable volume there", err)
+	}
+	probe, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("open registry storage: %w; user %d must be able to write there: set the pod's fsGroup",
+			err, os.Getuid())
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
