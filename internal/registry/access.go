@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/distribution/distribution/v3/registry/auth"
@@ -31,6 +32,7 @@ func init() {
 // one user, who may do all.
 type accessController struct {
 	credentials *Credentials
+	logger      *slog.Logger
 }
 
 var _ auth.AccessController = (*accessController)(nil)
@@ -42,6 +44,7 @@ func (a *accessController) Authorized(req *http.Request, access ...auth.Access) 
 		return nil, challenge{auth.ErrInvalidCredential}
 	}
 	if !a.credentials.Match(username, password) {
+		a.logger.WarnContext(req.Context(), "credentials refused", "user", username, "client", req.RemoteAddr)
 		return nil, challenge{auth.ErrAuthenticationFailure}
 	}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -41,7 +42,7 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configure(options, &accessController{credentials: credentials})
+	config, err := configure(options, &accessController{credentials: credentials, logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func LogTo(logger *slog.Logger) {
 	logrus.SetLevel(logrus.TraceLevel)
 	if !logger.Enabled(context.Background(), slog.LevelDebug) {
 		// Not even formatted: most of it is a line or two for each request.
-		logrus.SetLevel(logrus.WarnLevel)
+		logrus.SetLevel(logrus.ErrorLevel)
 	}
 	logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
 	logrus.AddHook(forward{logger})
@@ -58,17 +58,15 @@ func (f forward) Fire(entry *logrus.Entry) error {
 }
 
 // level is how much an entry matters here. A request for what is not there is
-// a client's question ("do you have this layer?"), not an error.
+// a client's question ("do you have this layer?"), not an error; and a request
+// without credentials, which would be a warning, is how clients find out that
+// they need them. The access controller itself reports the wrong ones.
 func level(entry *logrus.Entry) slog.Level {
 	if code, ok := entry.Data["err.code"].(errcode.ErrorCode); ok && code.Descriptor().HTTPStatusCode < 500 {
 		return slog.LevelDebug
 	}
-	switch entry.Level {
-	case logrus.PanicLevel, logrus.FatalLevel, logrus.ErrorLevel:
+	if entry.Level <= logrus.ErrorLevel {
 		return slog.LevelError
-	case logrus.WarnLevel:
-		return slog.LevelWarn
-	default:
-		return slog.LevelDebug
 	}
+	return slog.LevelDebug
 }
