@@ -1,0 +1,134 @@
+// The function-controller turns Functions into running endpoints.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/controllers"
+	"kyma-project.io/serverless/internal/apply"
+	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/logging"
+	"kyma-project.io/serverless/internal/workload"
+)
+
+// fieldManager is the name under which the controller applies objects.
+const fieldManager = "function-controller"
+
+// longestBackoff bounds how long a Function waits after, say, its registry has come back.
+const longestBackoff = 20 * time.Second
+
+func main() {
+	if err := run(os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	options, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	logger, err := logging.FromFile(options.logConfig)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logger)
+	mgr, err := newManager(options)
+	if err != nil {
+		return err
+	}
+	packages, err := controllers.NewPackageRegistryCache(mgr, options.packageRegistrySecret)
+	if err != nil {
+		return err
+	}
+	if err := setupControllers(mgr, packages, options); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+func newManager(options *options) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha2.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("configure access to the cluster: %w", err)
+	}
+	// One client serves all workers; the API server's own fairness limits it.
+	config.QPS = -1
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         controllers.FunctionCacheOptions(options.registrySecret),
+		Metrics:                       metricsserver.Options{BindAddress: options.metricsAddress},
+		HealthProbeBindAddress:        options.probeAddress,
+		LeaderElection:                options.leaderElect,
+		LeaderElectionID:              "serverless-controller-leader-election-helper",
+		LeaderElectionNamespace:       options.baseNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up manager: %w", err)
+	}
+	return mgr, nil
+}
+
+func setupControllers(mgr manager.Manager, packages cache.Cache, options *options) error {
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: fieldManager}
+	functions := &controllers.FunctionReconciler{
+		Client:     mgr.GetClient(),
+		Applier:    applier,
+		Registries: &image.Registries{},
+		Builder: &build.Builder{
+			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: options.profiles.BuildJob, MaxJobs: options.maxBuilds,
+			JobConfig: build.JobConfig{
+				BuilderImage: options.builderImage, ServiceAccount: options.serviceAccount,
+				RegistrySecret: options.registrySecret, PackageRegistrySecret: options.packageRegistrySecret,
+			},
+		},
+		Runtimes: options.runtimes,
+		Profiles: options.profiles,
+		Workload: workload.Config{
+			ServiceAccount:         options.serviceAccount,
+			TraceCollectorEndpoint: options.traceCollectorEndpoint,
+			PublisherProxyAddress:  options.publisherProxyAddress,
+		},
+		Recorder:              mgr.GetEventRecorder(fieldManager),
+		PackageRegistries:     packages,
+		RegistrySecret:        options.registrySecret,
+		PackageRegistrySecret: options.packageRegistrySecret,
+	}
+	if err := functions.SetupWithManager(mgr, packages, options.workers, longestBackoff); err != nil {
+		return fmt.Errorf("set up function controller: %w", err)
+	}
+	namespaces := &controllers.NamespaceReconciler{
+		Client: mgr.GetClient(), Applier: applier, Base: options.baseNamespace, Excluded: options.excludedNamespaces,
+		RegistrySecret: options.registrySecret, ServiceAccount: options.serviceAccount,
+	}
+	if err := namespaces.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up namespace controller: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/preset"
+	"kyma-project.io/serverless/internal/runtime"
+)
+
+type options struct {
+	baseNamespace          string
+	excludedNamespaces     []string
+	registrySecret         string
+	packageRegistrySecret  string
+	serviceAccount         string
+	builderImage           string
+	runtimes               runtime.Catalog
+	profiles               preset.Config
+	maxBuilds              int
+	targetCPU              int32
+	traceCollectorEndpoint string
+	publisherProxyAddress  string
+	livenessTimeout        string
+	metricsAddress         string
+	probeAddress           string
+	logConfig              string
+	leaderElect            bool
+	workers                int
+}
+
+// parseOptions reads the flags; the chart sets them from the environment that
+// contract/functions.md 3.7 names.
+func parseOptions(args []string) (*options, error) {
+	o := &options{}
+	flags := pflag.NewFlagSet("function-controller", pflag.ContinueOnError)
+	flags.StringVar(&o.baseNamespace, "base-namespace", "kyma-system", "namespace of the module")
+	flags.StringSliceVar(&o.excludedNamespaces, "excluded-namespaces",
+		[]string{"kube-system", "kube-public", "kube-node-lease", "istio-system"}, "namespaces, besides the module's, where no Functions run")
+	flags.StringVar(&o.registrySecret, "registry-secret-name", "serverless-registry-config-default", "name of the Secret that describes the registry of images")
+	flags.StringVar(&o.packageRegistrySecret, "package-registry-config-secret-name", "serverless-package-registry-config", "name of a namespace's Secret that configures package registries")
+	flags.StringVar(&o.serviceAccount, "service-account-name", "serverless-function", "name of the service account of Functions and builds")
+	flags.StringVar(&o.builderImage, "builder-image", "", "image of the builder")
+	images := flags.StringToString("runtime-image", nil, "runtime=image of its base; may be repeated")
+	flags.IntVar(&o.maxBuilds, "max-simultaneous-builds", 5, "how many build Jobs may run at once")
+	flags.Int32Var(&o.targetCPU, "target-cpu-utilization-percentage", 50, "CPU utilization that automatic scaling aims at")
+	flags.StringVar(&o.traceCollectorEndpoint, "trace-collector-endpoint", "", "where Functions send traces")
+	flags.StringVar(&o.publisherProxyAddress, "publisher-proxy-address", "", "where Functions publish events")
+	profiles := flags.String("resource-config", "", "profiles of resources, as YAML")
+	flags.StringVar(&o.livenessTimeout, "healthz-liveness-timeout", "10s", "how long a Function's reconciliation may take")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
+	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8090", "address of /healthz and /readyz")
+	flags.StringVar(&o.logConfig, "log-config", "", "file with logLevel and logFormat")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "wait to be the only active replica")
+	flags.IntVar(&o.workers, "workers", 16, "how many Functions are reconciled at once")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	o.excludedNamespaces = append(o.excludedNamespaces, o.baseNamespace)
+	o.runtimes = runtime.Catalog{}
+	for name, image := range *images {
+		o.runtimes[v1alpha2.Runtime(name)] = image
+	}
+	if o.builderImage == "" || len(o.runtimes) == 0 {
+		return nil, fmt.Errorf("set --builder-image and at least one --runtime-image: without them nothing can be built")
+	}
+	var err error
+	o.profiles, err = preset.Parse([]byte(*profiles))
+	return o, err
+}

@@ -1,0 +1,145 @@
+// Package apply brings an object of the cluster to a desired state, and
+// leaves it alone when it is there already.
+package apply
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// annotationApplied holds a digest of what was applied last. With it, an
+// object that is as desired is recognized without a request.
+const annotationApplied = "serverless.kyma-project.io/applied"
+
+// Result of applying an object.
+type Result int
+
+// What was done.
+const (
+	Unchanged Result = iota
+	Created
+	Updated
+)
+
+// Applier applies objects in the name of one field manager, by server-side
+// apply: what other managers own stays as it is.
+type Applier struct {
+	// Client reads from a cache; Live reads from the API server.
+	Client client.Client
+	Live   client.Reader
+	// Manager is the name of the field manager.
+	Manager string
+}
+
+// ForeignError says that an object of the name belongs to somebody else.
+type ForeignError struct {
+	Object client.Object
+	Kind   string
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s %s exists and belongs to something else; delete it, or rename the owner of this one",
+		e.Kind, client.ObjectKeyFromObject(e.Object))
+}
+
+// Apply brings the object into the desired state and reads what the API
+// server made of it into desired. An object of the same name with another
+// controller than the desired one's is a ForeignError.
+func (a *Applier) Apply(ctx context.Context, desired client.Object) (Result, error) {
+	kind := desired.GetObjectKind().GroupVersionKind().Kind
+	object, err := marked(desired)
+	if err != nil {
+		return Unchanged, fmt.Errorf("prepare %s %s: %w", kind, desired.GetName(), err)
+	}
+	live, result, err := a.observe(ctx, desired, kind)
+	if err != nil {
+		return Unchanged, err
+	}
+	if live != nil && isAsDesired(live, object, desired) {
+		return Unchanged, copyInto(desired, live)
+	}
+	config := client.ApplyConfigurationFromUnstructured(object)
+	if err := a.Client.Apply(ctx, config, client.FieldOwner(a.Manager), client.ForceOwnership); err != nil {
+		return Unchanged, fmt.Errorf("apply %s %s: %w", kind, desired.GetName(), err)
+	}
+	return result, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, desired)
+}
+
+// observe reads the object: from the cache, and if it isn't there from the
+// API server, since the cache only has objects with our labels.
+func (a *Applier) observe(ctx context.Context, desired client.Object, kind string) (client.Object, Result, error) {
+	live := desired.DeepCopyObject().(client.Object)
+	key := client.ObjectKeyFromObject(desired)
+	err := a.Client.Get(ctx, key, live)
+	if err == nil {
+		return live, Updated, nil
+	}
+	if apierrors.IsNotFound(err) {
+		err = a.Live.Get(ctx, key, live)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, Created, nil
+	case err != nil:
+		return nil, Unchanged, fmt.Errorf("read %s %s: %w", kind, key, err)
+	}
+	if owner := metav1.GetControllerOf(desired); owner != nil {
+		if current := metav1.GetControllerOf(live); current == nil || current.UID != owner.UID {
+			return nil, Unchanged, &ForeignError{Object: desired, Kind: kind}
+		}
+	}
+	return live, Updated, nil
+}
+
+// marked is the desired object as it is sent, with the digest of itself.
+func marked(desired client.Object) (*unstructured.Unstructured, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+	if err != nil {
+		return nil, err
+	}
+	object := &unstructured.Unstructured{Object: content}
+	unstructured.RemoveNestedField(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	text, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	annotations := maps.Clone(object.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[annotationApplied] = hex.EncodeToString(sum[:])
+	object.SetAnnotations(annotations)
+	return object, nil
+}
+
+// isAsDesired tells whether the same was applied last and nobody changed it since.
+func isAsDesired(live client.Object, object *unstructured.Unstructured, desired client.Object) bool {
+	if live.GetAnnotations()[annotationApplied] != object.GetAnnotations()[annotationApplied] {
+		return false
+	}
+	wanted := desired.DeepCopyObject().(client.Object)
+	// These are the API server's; the rest of what desired leaves open is ignored by the comparison.
+	wanted.GetObjectKind().SetGroupVersionKind(live.GetObjectKind().GroupVersionKind())
+	return equality.Semantic.DeepDerivative(wanted, live)
+}
+
+func copyInto(target, from client.Object) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(from)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", from.GetName(), err)
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(content, target)
+}

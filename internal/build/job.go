@@ -1,0 +1,190 @@
+package build
+
+import (
+	"path"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/runtime"
+	"kyma-project.io/serverless/internal/workload"
+)
+
+// LabelDependencies on a Job holds the start of the dependency layer's tag, so
+// that Functions which need the same layer wait for one Job.
+const LabelDependencies = "serverless.kyma-project.io/dependencies"
+
+// annotationAttempt counts how often the same build was tried.
+const annotationAttempt = "serverless.kyma-project.io/build-attempt"
+
+const (
+	workspace    = "/workspace"
+	packageCreds = "/registry-config"
+	pushCreds    = "/push-credentials"
+	// deadline ends a build that hangs.
+	deadline = 15 * time.Minute
+	// retention keeps a finished build's log at hand, then lets it go.
+	retention = time.Hour
+	// certificatesKey of the package registry Secret holds more CA certificates to trust.
+	certificatesKey = "ca.crt"
+)
+
+// JobInput is what a dependency build needs to know.
+type JobInput struct {
+	Function        *v1alpha2.Function
+	Runtime         runtime.Runtime
+	Plan            Plan
+	Resources       corev1.ResourceRequirements
+	PackageRegistry map[string][]byte
+	// Target is the image reference that the layer is pushed to.
+	Target    string
+	PlainHTTP bool
+	// Attempt is 1 for the first try.
+	Attempt int
+	JobConfig
+}
+
+// JobConfig is the same for all builds.
+type JobConfig struct {
+	BuilderImage, ServiceAccount, RegistrySecret, PackageRegistrySecret string
+}
+
+// DependenciesLabel is the value of LabelDependencies for the tag.
+func DependenciesLabel(tag string) string {
+	return tag[:min(len(tag), 40)]
+}
+
+// JobName is the name of a Function's build of the dependency layer.
+func JobName(function, tag string) string {
+	return function + "-build-" + tag[:min(len(tag), 10)]
+}
+
+// Job installs the dependencies in the runtime's own image as the Function's
+// user, and then publishes what was installed as a layer. Only the second
+// container sees the credential to push, and neither an API token
+// (design: the way of a Function, 4).
+func Job(in JobInput) *batchv1.Job {
+	labels := workload.Labels(in.Function)
+	labels[LabelDependencies] = DependenciesLabel(in.Plan.Dependencies)
+	podLabels := workload.InternalLabels(in.Function)
+	podLabels[LabelDependencies] = labels[LabelDependencies]
+	return &batchv1.Job{
+		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            JobName(in.Function.Name, in.Plan.Dependencies),
+			Namespace:       in.Function.Namespace,
+			Labels:          labels,
+			Annotations:     map[string]string{annotationAttempt: attemptText(in.Attempt)},
+			OwnerReferences: workload.OwnerReferences(in.Function),
+		},
+		Spec: batchv1.JobSpec{
+			Parallelism:             ptr.To(int32(1)),
+			Completions:             ptr.To(int32(1)),
+			BackoffLimit:            ptr.To(int32(0)),
+			ActiveDeadlineSeconds:   ptr.To(int64(deadline / time.Second)),
+			TTLSecondsAfterFinished: ptr.To(int32(retention / time.Second)),
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{
+					Labels:      podLabels,
+					Annotations: map[string]string{"sidecar.istio.io/inject": "false"},
+				},
+				Spec: podSpec(in),
+			},
+		},
+	}
+}
+
+func podSpec(in JobInput) corev1.PodSpec {
+	security := workload.RestrictedContainer()
+	return corev1.PodSpec{
+		RestartPolicy:                corev1.RestartPolicyNever,
+		ServiceAccountName:           in.ServiceAccount,
+		AutomountServiceAccountToken: ptr.To(false),
+		EnableServiceLinks:           ptr.To(false),
+		SecurityContext:              workload.RestrictedPod(),
+		InitContainers: []corev1.Container{{
+			Name:            "install",
+			Image:           in.Runtime.Image,
+			ImagePullPolicy: corev1.PullIfNotPresent,
+			WorkingDir:      workspace,
+			Command:         []string{"/bin/sh", "-ec", installScript(in.Runtime)},
+			Env:             installEnv(in),
+			Resources:       in.Resources,
+			SecurityContext: security,
+			// npm's own words are the reason of a failure.
+			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+			VolumeMounts: []corev1.VolumeMount{
+				{Name: "workspace", MountPath: workspace},
+				{Name: "tmp", MountPath: "/tmp"},
+				{Name: "package-registry", MountPath: packageCreds, ReadOnly: true},
+			},
+		}},
+		Containers: []corev1.Container{{
+			Name:                     "push",
+			Image:                    in.BuilderImage,
+			ImagePullPolicy:          corev1.PullIfNotPresent,
+			Args:                     pushArgs(in),
+			Env:                      []corev1.EnvVar{{Name: "DOCKER_CONFIG", Value: pushCreds}},
+			Resources:                in.Resources,
+			SecurityContext:          security,
+			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+			VolumeMounts: []corev1.VolumeMount{
+				{Name: "workspace", MountPath: workspace, ReadOnly: true},
+				{Name: "push-credentials", MountPath: pushCreds, ReadOnly: true},
+			},
+		}},
+		Volumes: []corev1.Volume{
+			{Name: "workspace", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+			{Name: "package-registry", VolumeSource: corev1.VolumeSource{
+				Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}},
+			{Name: "push-credentials", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+				SecretName: in.RegistrySecret,
+				Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
+			}}},
+		},
+	}
+}
+
+func installScript(rt runtime.Runtime) string {
+	lines := []string{`printf '%s' "$DEPENDENCIES" > ` + rt.DependenciesFile, rt.Install}
+	for _, entry := range rt.Installed {
+		// An installer that had nothing to do leaves nothing.
+		lines = append(lines, "mkdir -p "+entry)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func installEnv(in JobInput) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		{Name: "HOME", Value: "/tmp"},
+		// The API server expands $(NAME) in values; the manifest is to arrive as it is.
+		{Name: "DEPENDENCIES", Value: strings.ReplaceAll(string(in.Plan.Manifest), "$", "$$")},
+	}
+	for _, name := range in.Runtime.InstallEnvNames() {
+		env = append(env, corev1.EnvVar{Name: name, Value: in.Runtime.InstallEnv[name]})
+	}
+	if _, found := in.PackageRegistry[in.Runtime.RegistryConfigFile]; found {
+		env = append(env, corev1.EnvVar{Name: in.Runtime.RegistryConfigEnv, Value: path.Join(packageCreds, in.Runtime.RegistryConfigFile)})
+	}
+	if _, found := in.PackageRegistry[certificatesKey]; found {
+		env = append(env, corev1.EnvVar{Name: in.Runtime.CertificatesEnv, Value: path.Join(packageCreds, certificatesKey)})
+	}
+	return env
+}
+
+func pushArgs(in JobInput) []string {
+	args := []string{"push", "--root=" + workspace, "--directory=" + in.Runtime.FunctionDir, "--to=" + in.Target}
+	for _, entry := range in.Runtime.Installed {
+		args = append(args, "--entry="+entry)
+	}
+	if in.PlainHTTP {
+		args = append(args, "--plain-http")
+	}
+	return args
+}

@@ -1,0 +1,138 @@
+package build
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"kyma-project.io/serverless/internal/workload"
+)
+
+// maxReason bounds what a condition quotes of a build's log.
+const maxReason = 700
+
+// State is how far a Job is.
+type State int
+
+// The states of a Job.
+const (
+	Active State = iota
+	Succeeded
+	Failed
+)
+
+// StateOf a Job.
+func StateOf(job *batchv1.Job) State {
+	for _, condition := range job.Status.Conditions {
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			return Succeeded
+		case batchv1.JobFailed:
+			return Failed
+		}
+	}
+	return Active
+}
+
+// Attempt of a Job, 1 for the first.
+func Attempt(job *batchv1.Job) int {
+	attempt, err := strconv.Atoi(job.Annotations[annotationAttempt])
+	if err != nil {
+		return 1
+	}
+	return attempt
+}
+
+func attemptText(attempt int) string { return strconv.Itoa(max(attempt, 1)) }
+
+// RetryAfter is the time from a Job's failure to the next try: soon at first,
+// as a registry may be back, then every five minutes (contract/functions.md 3.1).
+func RetryAfter(attempt int) time.Duration {
+	const first, longest = 10 * time.Second, 5 * time.Minute
+	wait := first
+	for range attempt - 1 {
+		if wait *= 2; wait >= longest {
+			return longest
+		}
+	}
+	return wait
+}
+
+// FailedAt is when the Job failed.
+func FailedAt(job *batchv1.Job) time.Time {
+	for _, condition := range job.Status.Conditions {
+		if condition.Type == batchv1.JobFailed && condition.Status == corev1.ConditionTrue {
+			return condition.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
+}
+
+// FailureReason tells why a Job failed, from its Pods' last words.
+func FailureReason(job *batchv1.Job, pods []corev1.Pod) string {
+	for _, pod := range pods {
+		statuses := append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
+		for _, status := range statuses {
+			if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
+				return terminationReason(status.Name, ended)
+			}
+		}
+	}
+	for _, condition := range job.Status.Conditions {
+		if condition.Type == batchv1.JobFailed && condition.Reason == batchv1.JobReasonDeadlineExceeded {
+			return fmt.Sprintf("it took longer than %s", deadline)
+		}
+	}
+	return "its Pod is gone"
+}
+
+// PendingReason tells what an active Job's Pod waits for, or "" if it works.
+func PendingReason(pods []corev1.Pod) string {
+	for i := range pods {
+		if reason := workload.WaitingReason(&pods[i]); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+func terminationReason(container string, ended *corev1.ContainerStateTerminated) string {
+	if ended.Reason == "OOMKilled" {
+		return fmt.Sprintf("%s ran out of memory; choose a larger profile in spec.resourceConfiguration.build", container)
+	}
+	if reason := lastWords(ended.Message); reason != "" {
+		return reason
+	}
+	return fmt.Sprintf("%s ended with exit code %d", container, ended.ExitCode)
+}
+
+// lastWords picks from a log what explains a failure: the installer's own
+// error lines if there are any, and else the last lines.
+func lastWords(log string) string {
+	var errs, all []string
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.Contains(line, "A complete log of this run") {
+			continue
+		}
+		all = append(all, line)
+		if text, found := strings.CutPrefix(line, "npm error"); found && strings.TrimSpace(text) != "" {
+			errs = append(errs, strings.TrimSpace(text))
+		}
+	}
+	if len(errs) == 0 {
+		errs = all[max(0, len(all)-5):]
+	}
+	text := strings.Join(errs, "; ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
+	}
+	return text
+}

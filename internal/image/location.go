@@ -1,0 +1,67 @@
+// Package image puts a Function's image together out of layers that are in
+// the registry already, and knows where images are kept.
+package image
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Location says where a namespace's images are kept and how to get at them.
+type Location struct {
+	// Push is the address, with an optional path, that the cluster's Pods use;
+	// Pull is the one that the nodes use.
+	Push, Pull string
+	// Username and Password are empty where the registry asks for none.
+	Username, Password string
+	// PlainHTTP allows a connection without TLS.
+	PlainHTTP bool
+}
+
+// LocationFromSecret reads the Secret that describes the registry
+// (contract/functions.md 5: the keys of serverless-registry-config-default).
+func LocationFromSecret(secret *corev1.Secret) (Location, error) {
+	value := func(key string) string { return strings.TrimSuffix(string(secret.Data[key]), "/") }
+	location := Location{Username: string(secret.Data["username"]), Password: string(secret.Data["password"])}
+	if value("isInternal") == "true" {
+		location.Push, location.Pull, location.PlainHTTP = value("pushRegAddr"), value("pullRegAddr"), true
+	} else {
+		location.Push, location.Pull = value("registryAddress"), value("registryAddress")
+		// k3d's registry has a bare host name and no certificate; names with a
+		// domain never get credentials in the clear.
+		host, _, _ := strings.Cut(location.Push, "/")
+		location.PlainHTTP = !strings.Contains(host, ".")
+	}
+	if location.Push == "" || location.Pull == "" {
+		return Location{}, fmt.Errorf("read registry configuration from Secret %s/%s: it names no registry address; "+
+			"set registryAddress, or let the Serverless resource configure the registry", secret.Namespace, secret.Name)
+	}
+	return location, nil
+}
+
+// FunctionRepository is the repository of a Function's images. A namespace's
+// name has no underscore, so no two Functions share one; and no path, because
+// some registries allow none below the user's own.
+func FunctionRepository(namespace, name string) string { return namespace + "__" + name }
+
+// DependenciesRepository is the repository of the dependency layers which the
+// Functions of a namespace share. A Function's name has no dot, so the
+// repository is never a Function's.
+func DependenciesRepository(namespace string) string { return namespace + ".dependencies" }
+
+// runtimesRepository holds the copies of the runtimes' base images.
+const runtimesRepository = "runtimes"
+
+// Key digests the parts into a tag: equal parts, equal tag.
+func Key(parts ...string) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		// Lengths keep one part's end from being read as another's start.
+		fmt.Fprintf(hash, "%d %s ", len(part), part)
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}

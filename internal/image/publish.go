@@ -1,0 +1,46 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/stream"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Target is where a build publishes a layer.
+type Target struct {
+	// Reference is the image, with a tag.
+	Reference string
+	// PlainHTTP allows a registry without TLS.
+	PlainHTTP bool
+}
+
+// PushLayer tags an image which consists of the one layer that the reader
+// gives as an uncompressed tar, and returns its digest. The layer is
+// compressed and sent while it is read, so that memory doesn't grow with it.
+// Credentials come from the Docker configuration of the process.
+func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, error) {
+	reference, err := parseTag(t.Reference, t.PlainHTTP)
+	if err != nil {
+		return "", err
+	}
+	layer := stream.NewLayer(content, stream.WithMediaType(types.OCILayer))
+	image, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
+	if err != nil {
+		return "", fmt.Errorf("make image of layer: %w", err)
+	}
+	if err := remote.Write(reference, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+		return "", &UnavailableError{Registry: reference.RegistryStr(), Err: err}
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return "", fmt.Errorf("digest image of layer: %w", err)
+	}
+	return digest.String(), nil
+}

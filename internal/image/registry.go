@@ -1,0 +1,154 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Registry is a client of the registry at a Location. It keeps its
+// connections and is safe for concurrent use.
+type Registry struct {
+	location Location
+	puller   *remote.Puller
+	pusher   *remote.Pusher
+}
+
+// NewRegistry returns a client of the registry at the location.
+func NewRegistry(location Location) (*Registry, error) {
+	auth := authn.Anonymous
+	if location.Username != "" {
+		auth = &authn.Basic{Username: location.Username, Password: location.Password}
+	}
+	// The callers decide when to try again, and tell the user meanwhile.
+	options := []remote.Option{remote.WithAuth(auth), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}
+	puller, err := remote.NewPuller(options...)
+	if err != nil {
+		return nil, fmt.Errorf("set up registry %s: %w", location.Push, err)
+	}
+	pusher, err := remote.NewPusher(options...)
+	if err != nil {
+		return nil, fmt.Errorf("set up registry %s: %w", location.Push, err)
+	}
+	return &Registry{location: location, puller: puller, pusher: pusher}, nil
+}
+
+// Registries are the clients by location, each made once.
+type Registries struct {
+	clients sync.Map // Location → *Registry
+}
+
+// At returns the client of the registry at the location.
+func (r *Registries) At(location Location) (*Registry, error) {
+	if registry, found := r.clients.Load(location); found {
+		return registry.(*Registry), nil
+	}
+	registry, err := NewRegistry(location)
+	if err != nil {
+		return nil, err
+	}
+	first, _ := r.clients.LoadOrStore(location, registry)
+	return first.(*Registry), nil
+}
+
+// UnavailableError says that a registry didn't answer as it should. Trying
+// again later may help.
+type UnavailableError struct {
+	Registry string
+	Err      error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("registry %s is not available: %v; it will be tried again", e.Registry, e.Err)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// PullReference is how a node names the image of the digest.
+func (r *Registry) PullReference(repository, digest string) string {
+	return r.location.Pull + "/" + repository + "@" + digest
+}
+
+// PushReference is how a Pod of the cluster names the image of the tag.
+func (r *Registry) PushReference(repository, tag string) string {
+	return r.location.Push + "/" + repository + ":" + tag
+}
+
+// PlainHTTP tells whether the registry may be talked to without TLS.
+func (r *Registry) PlainHTTP() bool { return r.location.PlainHTTP }
+
+// Find returns the digest of the tagged image, or "" if there is none.
+func (r *Registry) Find(ctx context.Context, repository, tag string) (string, error) {
+	reference, err := r.tag(repository, tag)
+	if err != nil {
+		return "", err
+	}
+	descriptor, err := r.puller.Head(ctx, reference)
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", r.unavailable(err)
+	}
+	return descriptor.Digest.String(), nil
+}
+
+func (r *Registry) image(ctx context.Context, repository, tag string) (v1.Image, error) {
+	reference, err := r.tag(repository, tag)
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := r.puller.Get(ctx, reference)
+	if err != nil {
+		return nil, r.unavailable(err)
+	}
+	image, err := descriptor.Image()
+	if err != nil {
+		return nil, fmt.Errorf("read image %s: %w", reference, err)
+	}
+	return image, nil
+}
+
+func (r *Registry) push(ctx context.Context, repository, tag string, image v1.Image) error {
+	reference, err := r.tag(repository, tag)
+	if err != nil {
+		return err
+	}
+	if err := r.pusher.Push(ctx, reference, image); err != nil {
+		return r.unavailable(err)
+	}
+	return nil
+}
+
+func (r *Registry) tag(repository, tag string) (name.Tag, error) {
+	return parseTag(r.PushReference(repository, tag), r.location.PlainHTTP)
+}
+
+func parseTag(text string, plainHTTP bool) (name.Tag, error) {
+	var options []name.Option
+	if plainHTTP {
+		options = append(options, name.Insecure)
+	}
+	reference, err := name.NewTag(text, options...)
+	if err != nil {
+		return name.Tag{}, fmt.Errorf("parse image reference %q: %w", text, err)
+	}
+	return reference, nil
+}
+
+func (r *Registry) unavailable(err error) error {
+	return &UnavailableError{Registry: r.location.Push, Err: err}
+}
+
+func isNotFound(err error) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
+}

@@ -1,0 +1,112 @@
+// Package runtime knows the runtimes: which image each stands on, where a
+// Function's files go in it and how its dependencies are installed.
+package runtime
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+)
+
+// Runtime is what a Function's code runs on.
+type Runtime struct {
+	// Name as in spec.runtime.
+	Name v1alpha2.Runtime
+	// Image is the full reference of the base image.
+	Image string
+	// Language decides all the rest.
+	Language
+}
+
+// Language is what the runtimes of one language have in common
+// (contract/functions.md 6.1).
+type Language struct {
+	// SourceFile and DependenciesFile name the user's files in FunctionDir.
+	SourceFile, DependenciesFile string
+	// FunctionDir is the directory of the image that holds the user's files.
+	FunctionDir string
+	// Install is a shell script that installs the dependencies listed in
+	// DependenciesFile of the working directory.
+	Install string
+	// Installed names what Install leaves in the working directory.
+	Installed []string
+	// InstallEnv is set for Install.
+	InstallEnv map[string]string
+	// RegistryConfigFile is the key of the package registry Secret that
+	// configures Install; RegistryConfigEnv is the variable which names that file.
+	RegistryConfigFile, RegistryConfigEnv string
+	// CertificatesEnv is the variable that names a file of more CA
+	// certificates to trust on Install.
+	CertificatesEnv string
+	// Env is set for the Function's container.
+	Env []corev1.EnvVar
+}
+
+var nodejs = Language{
+	SourceFile:       "handler.js",
+	DependenciesFile: "package.json",
+	FunctionDir:      "/usr/src/app/function",
+	Install:          "npm install --omit=dev --no-audit --no-fund",
+	Installed:        []string{"node_modules"},
+	// A stray npm update notice would end as the last line of a failure's message.
+	InstallEnv:         map[string]string{"npm_config_cache": "/tmp/npm", "npm_config_update_notifier": "false"},
+	RegistryConfigFile: ".npmrc",
+	RegistryConfigEnv:  "npm_config_userconfig",
+	CertificatesEnv:    "NODE_EXTRA_CA_CERTS",
+}
+
+// InstallEnvNames are the names in InstallEnv, in a fixed order.
+func (l Language) InstallEnvNames() []string { return slices.Sorted(maps.Keys(l.InstallEnv)) }
+
+// replacements names what to use in place of a runtime that is not offered any more.
+var replacements = map[string]string{"nodejs": "nodejs22", "python": "python313"}
+
+// Catalog holds the base image of each runtime that this installation offers.
+type Catalog map[v1alpha2.Runtime]string
+
+// UnknownError says that a runtime is not offered.
+type UnknownError struct {
+	Runtime v1alpha2.Runtime
+	Offered []v1alpha2.Runtime
+}
+
+func (e *UnknownError) Error() string {
+	names := make([]string, len(e.Offered))
+	for i, name := range e.Offered {
+		names[i] = string(name)
+	}
+	hint := "set spec.runtime to one of: " + strings.Join(names, ", ")
+	if language := languageName(e.Runtime); slices.Contains(names, replacements[language]) {
+		hint = "set spec.runtime to " + replacements[language]
+	}
+	return fmt.Sprintf("cannot find runtime: %s is not offered by this installation; %s", e.Runtime, hint)
+}
+
+// Lookup returns the runtime of the name, on the override image if it isn't
+// empty. The error is an UnknownError.
+func (c Catalog) Lookup(name v1alpha2.Runtime, override string) (Runtime, error) {
+	image, offered := c[name]
+	language, known := languages[languageName(name)]
+	if !offered || !known {
+		return Runtime{}, &UnknownError{Runtime: name, Offered: slices.Sorted(maps.Keys(c))}
+	}
+	if override != "" {
+		image = override
+	}
+	return Runtime{Name: name, Image: image, Language: language}, nil
+}
+
+var languages = map[string]Language{"nodejs": nodejs}
+
+// languageName is the name without the version: nodejs22 → nodejs.
+func languageName(name v1alpha2.Runtime) string {
+	return strings.TrimRight(string(name), "0123456789")
+}
+
+// IsNodeJS tells whether the runtime runs JavaScript.
+func IsNodeJS(name v1alpha2.Runtime) bool { return languageName(name) == "nodejs" }
