@@ -1,0 +1,105 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"kyma-project.io/serverless/tools/images/internal/debian"
+	"kyma-project.io/serverless/tools/images/internal/image"
+	"kyma-project.io/serverless/tools/images/internal/layer"
+	"kyma-project.io/serverless/tools/images/internal/npm"
+	"kyma-project.io/serverless/tools/images/internal/store"
+)
+
+const (
+	// abiLabel is read by the controller: bases with an equal value can share
+	// layers of dependencies.
+	abiLabel = "io.kyma-project.serverless.runtime.abi"
+	// nameLabel has the name as in a Function's spec.runtime.
+	nameLabel = "io.kyma-project.serverless.runtime.name"
+)
+
+// accounts are the users in a runtime's image: the one that the image runs as,
+// and the one that the Functions' pods set.
+var accounts = []debian.Account{{Name: "nonroot", ID: 1000, Home: "/tmp"}, {Name: "function", ID: 10001, Home: "/tmp"}}
+
+// Builder builds the images of runtimes.
+type Builder struct {
+	Images  *store.Store
+	NPM     *npm.Client
+	Archive func(goarch string) (*debian.Archive, error)
+}
+
+// Build returns a runtime's image for one platform: Debian, the language and
+// the server, each a layer, from what changes least to what changes most.
+func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform v1.Platform) (v1.Image, error) {
+	archive, err := b.Archive(platform.Architecture)
+	if err != nil {
+		return nil, err
+	}
+	packages, err := archive.Resolve(ctx, spec.Packages)
+	if err != nil {
+		return nil, err
+	}
+	node := spec.Versions[runtime].Node
+	abi, err := abi(platform, packages, node, spec.NPM)
+	if err != nil {
+		return nil, err
+	}
+
+	base, err := archive.Layer(ctx, packages, accounts)
+	if err != nil {
+		return nil, err
+	}
+	language, err := b.language(ctx, node, spec.NPM, platform)
+	if err != nil {
+		return nil, err
+	}
+	server, err := b.server(ctx, spec, platform)
+	if err != nil {
+		return nil, fmt.Errorf("make the server's layer of %s: %w", runtime, err)
+	}
+
+	labels := image.Labels(spec.Image(runtime), "Runs Functions of the runtime "+runtime)
+	labels[abiLabel], labels[nameLabel] = abi, runtime
+	return image.Image(platform, v1.Config{
+		User:       fmt.Sprint(spec.User),
+		WorkingDir: spec.Workdir,
+		Entrypoint: spec.Entrypoint,
+		Env:        spec.environment(),
+		Labels:     labels,
+	}, base, language, server)
+}
+
+// language is the layer of Node.js and npm, both from the npm registry.
+func (b *Builder) language(ctx context.Context, node, npmVersion string, platform v1.Platform) (v1.Layer, error) {
+	inputs := []string{"node", node, npmVersion, platform.String()}
+	return layer.Cached(ctx, b.Images, inputs, func() (layer.Tree, error) {
+		tree := layer.Tree{}
+		err := b.NPM.Unpack(ctx, tree, "node-linux-"+npm.CPU(platform.Architecture), node, func(file string) string {
+			switch file {
+			case "bin/node":
+				return "usr/local/bin/node"
+			case "LICENSE":
+				return "usr/local/share/doc/node/LICENSE"
+			}
+			return ""
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = b.NPM.Unpack(ctx, tree, "npm", npmVersion, func(file string) string {
+			if top, _, _ := strings.Cut(file, "/"); top == "docs" || top == "man" {
+				return ""
+			}
+			return path.Join("usr/local/lib/node_modules/npm", file)
+		})
+		tree.Symlink("usr/local/bin/npm", "../lib/node_modules/npm/bin/npm-cli.js")
+		tree.Symlink("usr/local/bin/npx", "../lib/node_modules/npm/bin/npx-cli.js")
+		return tree, err
+	})
+}
