@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	base "kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/tools/images/internal/debian"
 	"kyma-project.io/serverless/tools/images/internal/image"
 	"kyma-project.io/serverless/tools/images/internal/layer"
@@ -15,13 +16,8 @@ import (
 	"kyma-project.io/serverless/tools/images/internal/store"
 )
 
-const (
-	// abiLabel is read by the controller: bases with an equal value can share
-	// layers of dependencies.
-	abiLabel = "io.kyma-project.serverless.runtime.abi"
-	// nameLabel has the name as in a Function's spec.runtime.
-	nameLabel = "io.kyma-project.serverless.runtime.name"
-)
+// nameLabel has the name as in a Function's spec.runtime.
+const nameLabel = "io.kyma-project.serverless.runtime.name"
 
 // accounts are the users in a runtime's image: the one that the image runs as,
 // and the one that the Functions' pods set.
@@ -51,7 +47,7 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 		return nil, err
 	}
 
-	base, err := archive.Layer(ctx, packages, accounts)
+	system, err := archive.Layer(ctx, packages, accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +61,14 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	}
 
 	labels := image.Labels(spec.Image(runtime), "Runs Functions of the runtime "+runtime)
-	labels[abiLabel], labels[nameLabel] = abi, runtime
+	labels[base.ABILabel], labels[nameLabel] = abi, runtime
 	return image.Image(platform, v1.Config{
 		User:       fmt.Sprint(spec.User),
 		WorkingDir: spec.Workdir,
 		Entrypoint: spec.Entrypoint,
 		Env:        spec.environment(),
 		Labels:     labels,
-	}, base, language, server)
+	}, system, language, server)
 }
 
 // language is the layer of Node.js and npm, both from the npm registry.
