@@ -1,0 +1,53 @@
+import diagnostics from 'node:diagnostics_channel';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { isTracingSuppressed } from '@opentelemetry/core';
+
+// Every request which user code makes, by http, https, axios or fetch, carries the trace on. Node's
+// own diagnostics channels tell of them; nothing is patched.
+export function traceOutgoing(tracer) {
+  const spans = new WeakMap();
+
+  const begin = (request, method, url, setHeader) => {
+    const parent = context.active();
+    // The exporter's own requests.
+    if (isTracingSuppressed(parent)) return;
+    const span = tracer.startSpan(method, {
+      kind: SpanKind.CLIENT,
+      attributes: {
+        'http.request.method': method,
+        // Without the query: it may hold a key, and traces are read by more people than may know it.
+        'url.full': url.split('?', 1)[0],
+      },
+    }, parent);
+    spans.set(request, span);
+    propagation.inject(trace.setSpan(parent, span), request, { set: (_request, name, value) => setHeader(name, value) });
+  };
+  const end = (request, statusCode) => {
+    const span = spans.get(request);
+    span?.setAttribute('http.response.status_code', statusCode);
+    if (statusCode >= 400) span?.setStatus({ code: SpanStatusCode.ERROR });
+    span?.end();
+  };
+  const fail = (request, error) => {
+    const span = spans.get(request);
+    span?.recordException(error);
+    span?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    span?.end();
+  };
+
+  diagnostics.subscribe('http.client.request.created', ({ request }) => {
+    const url = `${request.protocol}//${request.getHeader('host') ?? request.host}${request.path}`;
+    begin(request, request.method, url, (name, value) => {
+      // Sent with the constructor already, when headers came as an array or with Expect.
+      if (!request.headersSent) request.setHeader(name, value);
+    });
+  });
+  diagnostics.subscribe('http.client.response.finish', ({ request, response }) => end(request, response.statusCode));
+  diagnostics.subscribe('http.client.request.error', ({ request, error }) => fail(request, error));
+
+  diagnostics.subscribe('undici:request:create', ({ request }) => {
+    begin(request, request.method, `${request.origin}${request.path}`, (name, value) => request.addHeader(name, value));
+  });
+  diagnostics.subscribe('undici:request:headers', ({ request, response }) => end(request, response.statusCode));
+  diagnostics.subscribe('undici:request:error', ({ request, error }) => fail(request, error));
+}
