@@ -29,6 +29,9 @@ Prints a line NAME REFERENCE@DIGEST for each image.
 
 `
 
+// keepUnused is how long what no build uses stays in the cache.
+const keepUnused = 14 * 24 * time.Hour
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -77,7 +80,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return builds.run(ctx, targets, publisher)
+	if err := builds.run(ctx, targets, publisher); err != nil {
+		return err
+	}
+	return images.Prune(time.Now().Add(-keepUnused))
 }
 
 func newPublisher(registry, directory, tag string) (publisher, error) {

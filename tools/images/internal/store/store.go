@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// locks is the kind of entry that is not content.
+const locks = "locks"
+
 // Store is a directory of entries. Several processes can use it at once.
 type Store struct{ dir string }
 
@@ -49,7 +52,11 @@ func Key(parts ...string) string {
 // it, a file or a directory, at the path it is given; the entry appears whole
 // or not at all.
 func (s *Store) Entry(ctx context.Context, kind, key string, make func(path string) error) (string, error) {
-	return s.Fresh(ctx, kind, key, time.Time{}, make)
+	path, err := s.Fresh(ctx, kind, key, time.Time{}, make)
+	if err != nil {
+		return "", err
+	}
+	return path, touch(path)
 }
 
 // Fresh is Entry for what goes out of date: an entry made before since is made
@@ -88,13 +95,32 @@ func (s *Store) Dir(kind, key string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make cache directory: %w", err)
 	}
-	return dir, nil
+	return dir, touch(dir)
+}
+
+// Prune removes what was last used before the given time. Each build of a
+// program leaves a layer of some megabytes, which the next build replaces.
+func (s *Store) Prune(before time.Time) error {
+	entries, err := filepath.Glob(filepath.Join(s.dir, "*", "*"))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		// A lock that is removed while it is held is none.
+		if filepath.Dir(entry) == filepath.Join(s.dir, locks) || usable(entry, before) {
+			continue
+		}
+		if err := os.RemoveAll(entry); err != nil {
+			return fmt.Errorf("prune image cache: %w", err)
+		}
+	}
+	return nil
 }
 
 // Lock waits until no other process or goroutine holds the lock called name.
 // The kernel gives it up with the process, so none is ever left behind.
 func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error) {
-	dir, err := s.Dir("locks", "")
+	dir, err := s.Dir(locks, "")
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +142,15 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 		go func() { <-locked; _ = file.Close() }()
 		return nil, fmt.Errorf("lock image cache: %w", ctx.Err())
 	}
+}
+
+// touch notes that an entry is in use.
+func touch(path string) error {
+	now := time.Now()
+	if err := os.Chtimes(path, now, now); err != nil {
+		return fmt.Errorf("use cache entry: %w", err)
+	}
+	return nil
 }
 
 func usable(path string, since time.Time) bool {

@@ -99,3 +99,37 @@ func TestKeyPartsDoNotRunTogether(t *testing.T) {
 		t.Error("different parts have one key")
 	}
 }
+
+func TestWhatIsNotUsedIsPruned(t *testing.T) {
+	images, err := store.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(key string) string {
+		path, err := images.Entry(t.Context(), "layers", key, func(path string) error {
+			return os.WriteFile(path, nil, 0o600)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	used, unused := entry("used"), entry("unused")
+	old := time.Now().Add(-time.Hour)
+	for _, path := range []string{used, unused} {
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry("used")
+
+	if err := images.Prune(time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(used); err != nil {
+		t.Error("the used entry is gone")
+	}
+	if _, err := os.Stat(unused); err == nil {
+		t.Error("the unused entry is there")
+	}
+}
