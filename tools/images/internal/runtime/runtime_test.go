@@ -129,7 +129,7 @@ func TestServerLayerHasTheFilesAndWhatInstallMade(t *testing.T) {
 func newRuntime(t *testing.T) Spec {
 	t.Helper()
 	dir := t.TempDir()
-	for _, file := range []string{"server.mjs", "lib/a.mjs", "test/a.test.mjs", "node_modules/eslint/index.js"} {
+	for _, file := range []string{"server.mjs", "lib/a.mjs", "test/a.test.mjs", "node_modules/eslint/index.js", "dist/old.mjs"} {
 		path := filepath.Join(dir, file)
 		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(file), 0o600))
 		if err != nil {

@@ -18,9 +18,12 @@ import (
 	"kyma-project.io/serverless/tools/images/internal/npm"
 )
 
-// installed is what installing leaves behind. In the source tree it is a
+// What installing and building leave behind. In the source tree it is a
 // developer's own, and no part of the source.
-const installed = "node_modules"
+const (
+	installed = "node_modules"
+	built     = "dist"
+)
 
 // server is the layer of the program that runs Functions, with its production
 // dependencies.
@@ -90,7 +93,7 @@ func walkSource(dir string, visit func(name, file string) error) error {
 			return err
 		}
 		if entry.IsDir() {
-			if entry.Name() == installed {
+			if entry.Name() == installed || entry.Name() == built {
 				return fs.SkipDir
 			}
 			return nil
