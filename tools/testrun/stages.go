@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// clusterName keeps the tests' cluster apart from the one that `make run` leaves running.
+const clusterName = "test"
+
+// stage is a set of tests that run together.
+type stage struct {
+	name, what string
+	run        func(ctx context.Context, log string) (tally, error)
+}
+
+func stages(assets string) []stage {
+	// The end-to-end specs are a stage of their own, on a cluster of their own.
+	envtest := []string{"KUBEBUILDER_ASSETS=" + assets, "KUBECONFIG="}
+	return []stage{
+		{"generated", "generated code is what the sources give", func(ctx context.Context, log string) (tally, error) {
+			return check(ctx, log, "make", "verify-generated")
+		}},
+		{"vet", "code is formatted and vetted", func(ctx context.Context, log string) (tally, error) {
+			return check(ctx, log, "make", "vet")
+		}},
+		{"unit", "packages, with a real API server and registry", func(ctx context.Context, log string) (tally, error) {
+			return goTests(ctx, log, ".", envtest, "./...")
+		}},
+		{"cluster", "the local Kubernetes", func(ctx context.Context, log string) (tally, error) {
+			return goTests(ctx, log, "tests/cluster", nil, "./...")
+		}},
+		{"nodejs", "the Node.js runtime", func(ctx context.Context, log string) (tally, error) {
+			return nodeTests(ctx, log, "runtimes/nodejs")
+		}},
+		{"e2e", "the module on a real cluster", endToEnd},
+	}
+}
+
+// endToEnd starts a cluster of its own and leaves nothing of it behind.
+func endToEnd(ctx context.Context, log string) (result tally, err error) {
+	defer func() {
+		down := command(context.WithoutCancel(ctx), ".", nil, "build/bin/local", "--name", clusterName, "down")
+		err = errors.Join(err, down.Run())
+	}()
+	up := command(ctx, ".", nil, "build/bin/local", "--name", clusterName, "up")
+	up.Stdout, up.Stderr = os.Stdout, os.Stderr
+	if err := up.Run(); err != nil {
+		return tally{}, fmt.Errorf("start cluster with the module: %w", err)
+	}
+	kubeconfig, err := ask(ctx, "build/bin/cluster", "kubeconfig", "--name", clusterName)
+	if err != nil {
+		return tally{}, err
+	}
+	return goTests(ctx, log, ".", []string{"KUBECONFIG=" + kubeconfig}, "-timeout=30m", "-count=1", "./tests/e2e")
+}
+
+func goTests(ctx context.Context, log, directory string, env []string, args ...string) (tally, error) {
+	return parsed(ctx, log, parseGoTest, command(ctx, directory, env, "go", append([]string{"test", "-json"}, args...)...))
+}
+
+func nodeTests(ctx context.Context, log, directory string) (tally, error) {
+	install := command(ctx, directory, nil, "npm", "ci", "--no-audit", "--no-fund")
+	if output, err := install.CombinedOutput(); err != nil {
+		return tally{}, fmt.Errorf("npm ci: %w\n%s", err, output)
+	}
+	return parsed(ctx, log, parseNodeTest, command(ctx, directory, nil, "npm", "test"))
+}
+
+// check is one test: the command succeeds.
+func check(ctx context.Context, log string, program string, args ...string) (tally, error) {
+	return parsed(ctx, log, func(io.Reader, io.Writer) (tally, error) { return tally{}, nil }, command(ctx, ".", nil, program, args...))
+}
+
+// parsed runs the command, has its output parsed and keeps it in the log. A
+// command that gives no counts is one test.
+func parsed(_ context.Context, log string, parse func(io.Reader, io.Writer) (tally, error), command *exec.Cmd) (tally, error) {
+	file, err := os.Create(log)
+	if err != nil {
+		return tally{}, err
+	}
+	defer file.Close()
+	reader, writer := io.Pipe()
+	var errorOutput bytes.Buffer
+	command.Stdout, command.Stderr = writer, io.MultiWriter(file, &errorOutput)
+	failure := make(chan error, 1)
+	go func() {
+		failure <- command.Run()
+		writer.Close()
+	}()
+	result, parseErr := parse(reader, file)
+	_, copyErr := io.Copy(file, reader)
+	err = errors.Join(<-failure, parseErr, copyErr)
+	if err == nil && result.passed+result.failed == 0 && len(result.skipped) == 0 {
+		result.passed = 1
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", strings.Join(command.Args, " "), err, lastLines(errorOutput.String(), 20))
+	}
+	return result, err
+}
+
+func lastLines(text string, count int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+}
+
+func command(ctx context.Context, directory string, env []string, program string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, program, args...)
+	command.Dir = directory
+	command.Env = append(os.Environ(), env...)
+	return command
+}
+
+func ask(ctx context.Context, program string, args ...string) (string, error) {
+	command := command(ctx, ".", nil, program, args...)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("run %s %s: %w", program, strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(output)), nil
+}
