@@ -1,0 +1,196 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"helm.sh/helm/v3/pkg/chartutil"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+	"kyma-project.io/serverless/internal/chart"
+	"kyma-project.io/serverless/internal/installation"
+	"kyma-project.io/serverless/internal/module"
+)
+
+const (
+	// blockedInterval is how often Functions are counted that block the uninstallation.
+	blockedInterval = 2 * time.Second
+	// removalInterval is how often the uninstallation looks for what was not
+	// watched; most of its steps are woken by a watch.
+	removalInterval = time.Second
+)
+
+// ServerlessReconciler installs, keeps and uninstalls the module as the
+// Serverless resource in effect asks.
+type ServerlessReconciler struct {
+	// Client reads Serverless resources from the cache, and writes them.
+	Client client.Client
+	// Live reads what must not be outdated from the API server.
+	Live client.Reader
+	// TracingServices reads the Services that are named as Telemetry names its own.
+	TracingServices client.Reader
+	// Capabilities tells what the cluster offers to charts.
+	Capabilities func() (*chartutil.Capabilities, error)
+	Chart        *chart.Chart
+	Images       module.Images
+	Installation *installation.Installation
+	Recorder     events.EventRecorder
+}
+
+// Reconcile takes one Serverless resource a step further.
+func (r *ServerlessReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	list := &v1alpha1.ServerlessList{}
+	if err := r.Client.List(ctx, list); err != nil {
+		return ctrl.Result{}, fmt.Errorf("list Serverless resources: %w", err)
+	}
+	index := slices.IndexFunc(list.Items, func(item v1alpha1.Serverless) bool {
+		return client.ObjectKeyFromObject(&item) == request.NamespacedName
+	})
+	if index < 0 {
+		return ctrl.Result{}, nil
+	}
+	serverless := &list.Items[index]
+
+	served := module.Served(list.Items)
+	switch {
+	case served.UID != serverless.UID:
+		return ctrl.Result{}, r.publish(ctx, serverless, module.Redundant(served))
+	case serverless.DeletionTimestamp == nil:
+		return ctrl.Result{}, r.install(ctx, serverless)
+	case controllerutil.ContainsFinalizer(serverless, v1alpha1.Finalizer):
+		return r.uninstall(ctx, serverless)
+	default:
+		return ctrl.Result{}, nil
+	}
+}
+
+// install makes the cluster what the resource asks for. What is not ready yet
+// is watched, so nothing waits here.
+func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1.Serverless) error {
+	if err := r.addFinalizer(ctx, serverless); err != nil {
+		return err
+	}
+	configuration, err := r.configure(ctx, serverless)
+	if err != nil {
+		return r.fail(ctx, serverless, module.ConfigurationFailed(err), err)
+	}
+	if meta.FindStatusCondition(serverless.Status.Conditions, string(v1alpha1.ConditionInstalled)) == nil {
+		// The first time, applying takes a while, so the user is told before.
+		if err := r.publish(ctx, serverless, module.Installing(configuration)); err != nil {
+			return err
+		}
+	}
+	unready, err := r.apply(ctx, serverless.Namespace, configuration)
+	switch {
+	case err != nil:
+		return r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
+	case len(unready) > 0:
+		return r.publish(ctx, serverless, module.Waiting(configuration, unready))
+	default:
+		return r.publish(ctx, serverless, module.Installed(configuration))
+	}
+}
+
+func (r *ServerlessReconciler) addFinalizer(ctx context.Context, serverless *v1alpha1.Serverless) error {
+	former := serverless.DeepCopy()
+	if !controllerutil.AddFinalizer(serverless, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := r.Client.Patch(ctx, serverless, lockedPatch(former)); err != nil {
+		return fmt.Errorf("add finalizer: %w", err)
+	}
+	return nil
+}
+
+// apply renders the chart for the configuration, applies it, and tells what is
+// not ready.
+func (r *ServerlessReconciler) apply(ctx context.Context, namespace string, configuration module.Configuration) ([]string, error) {
+	capabilities, err := r.Capabilities()
+	if err != nil {
+		return nil, err
+	}
+	release := chart.Release{Name: module.Release, Namespace: namespace}
+	objects, err := r.Chart.Render(release, configuration.Values(r.Images), capabilities)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Installation.Apply(ctx, objects); err != nil {
+		return nil, err
+	}
+	return r.Installation.Unready(ctx, objects)
+}
+
+// uninstall removes the module, unless Functions are left: they would lose
+// what they run on.
+func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alpha1.Serverless) (ctrl.Result, error) {
+	functions, err := r.Installation.Functions(ctx)
+	if err != nil {
+		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
+	}
+	if functions > 0 {
+		return ctrl.Result{RequeueAfter: blockedInterval}, r.publish(ctx, serverless, module.UninstallationBlocked(functions))
+	}
+	progress, err := r.Installation.Remove(ctx)
+	if err != nil {
+		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
+	}
+	if progress != "" {
+		return ctrl.Result{RequeueAfter: removalInterval}, r.publish(ctx, serverless, module.Uninstalling(progress))
+	}
+	if err := r.publish(ctx, serverless, module.Uninstalled()); err != nil {
+		return ctrl.Result{}, err
+	}
+	former := serverless.DeepCopy()
+	controllerutil.RemoveFinalizer(serverless, v1alpha1.Finalizer)
+	if err := r.Client.Patch(ctx, serverless, lockedPatch(former)); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("remove finalizer: %w", err)
+	}
+	return ctrl.Result{}, nil
+}
+
+// fail publishes a failure and returns its cause, so that it is tried again.
+func (r *ServerlessReconciler) fail(ctx context.Context, serverless *v1alpha1.Serverless, report module.Report, cause error) error {
+	if err := r.publish(ctx, serverless, report); err != nil {
+		return err
+	}
+	return cause
+}
+
+// publish writes the status that follows from a report, and an event for each
+// change. The write is refused when the status was read from an outdated
+// cache, so that no event is repeated.
+func (r *ServerlessReconciler) publish(ctx context.Context, serverless *v1alpha1.Serverless, report module.Report) error {
+	former := serverless.DeepCopy()
+	serverless.Status = report.Status(former.Status, former.Generation)
+	if equality.Semantic.DeepEqual(former.Status, serverless.Status) {
+		return nil
+	}
+	if err := r.Client.Status().Patch(ctx, serverless, lockedPatch(former)); err != nil {
+		return fmt.Errorf("update status: %w", err)
+	}
+	for _, event := range module.Events(former.Status, serverless.Status) {
+		r.Recorder.Eventf(serverless, nil, event.Type, event.Reason, "Reconcile", "%s", shorten(event.Message))
+	}
+	return nil
+}
+
+func lockedPatch(former client.Object) client.Patch {
+	return client.MergeFromWithOptions(former, client.MergeFromWithOptimisticLock{})
+}
+
+// shorten cuts a message to the length that the API server allows in an event.
+func shorten(message string) string {
+	const limit = 1024
+	if len(message) <= limit {
+		return message
+	}
+	return message[:limit-len("…")] + "…"
+}

@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+	"kyma-project.io/serverless/internal/installation"
+	"kyma-project.io/serverless/internal/module"
+)
+
+// ServerlessCacheOptions limits the operator's cache to what it manages. Only
+// metadata is watched, so no Secret's content is held.
+func ServerlessCacheOptions() cache.Options {
+	byObject := map[client.Object]cache.ByObject{}
+	for _, kind := range installation.Kinds {
+		byObject[metadataOf(kind)] = cache.ByObject{Label: installation.Selector()}
+	}
+	return cache.Options{ByObject: byObject}
+}
+
+// SetupWithManager lets the reconciler be woken by its resources, by each
+// object that it manages, and by the Services that Telemetry offers for traces.
+func (r *ServerlessReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	tracingServices, err := addTracingServices(mgr)
+	if err != nil {
+		return err
+	}
+	r.TracingServices = tracingServices
+
+	enqueueAll := handler.EnqueueRequestsFromMapFunc(r.all)
+	controller := ctrl.NewControllerManagedBy(mgr).
+		Named("serverless").
+		For(&v1alpha1.Serverless{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// When the one in effect is gone, another one may take its place.
+		Watches(&v1alpha1.Serverless{}, enqueueAll, builder.WithPredicates(deletions())).
+		WatchesRawSource(source.TypedKind(tracingServices, metadataOf(corev1.SchemeGroupVersion.WithKind("Service")),
+			handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, object *metav1.PartialObjectMetadata) []reconcile.Request {
+				return r.all(ctx, object)
+			})))
+	for _, kind := range installation.Kinds {
+		controller = controller.WatchesMetadata(metadataOf(kind), enqueueAll)
+	}
+	return controller.Complete(r)
+}
+
+// addTracingServices adds a cache of its own for the Services that traces may
+// go to: they are selected by name, those managed by label.
+func addTracingServices(mgr ctrl.Manager) (cache.Cache, error) {
+	services, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme:     mgr.GetScheme(),
+		Mapper:     mgr.GetRESTMapper(),
+		HTTPClient: mgr.GetHTTPClient(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Service{}: {Field: fields.OneTermEqualSelector("metadata.name", module.TracingServiceName)},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create cache of tracing services: %w", err)
+	}
+	if err := mgr.Add(services); err != nil {
+		return nil, fmt.Errorf("add cache of tracing services: %w", err)
+	}
+	return services, nil
+}
+
+// all names every Serverless resource: there are few, and those not in effect
+// cost nothing.
+func (r *ServerlessReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+	list := &v1alpha1.ServerlessList{}
+	if err := r.Client.List(ctx, list); err != nil {
+		log.FromContext(ctx).Error(err, "list Serverless resources")
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, item := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+	}
+	return requests
+}
+
+func deletions() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+func metadataOf(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(kind)
+	return object
+}

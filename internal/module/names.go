@@ -1,0 +1,36 @@
+// Package module decides what a Serverless resource means: which one is in
+// effect, its configuration, and the status that it reports. Nothing here
+// touches a cluster.
+package module
+
+const (
+	// Release is the name that the chart is rendered for.
+	Release = "serverless"
+
+	// RegistrySecretName names the Secret with the address and the credentials
+	// of the registry in use.
+	RegistrySecretName = "serverless-registry-config-default"
+	// RegistryName names the Deployment, Service, volume claim and Secret of
+	// the module's own registry.
+	RegistryName = "serverless-docker-registry"
+	// RegistryPortName names the port of the registry's Service.
+	RegistryPortName = "http-registry"
+
+	// TracingServiceName names the Service that the Telemetry module offers for traces.
+	TracingServiceName = "telemetry-otlp-traces"
+
+	// ConfigLabel marks what the function controller copies to the namespaces
+	// of Functions; its value says what it is.
+	ConfigLabel = "serverless.kyma-project.io/config"
+	// ConfigCredentials marks the Secret with the registry's credentials.
+	ConfigCredentials = "credentials"
+	// ConfigServiceAccount marks the account that Functions run as.
+	ConfigServiceAccount = "service-account"
+	// ConfigRuntime marks the ConfigMaps of runtimes.
+	ConfigRuntime = "runtime"
+
+	// CopyOwnerLabel says who keeps such a copy. With the value CopyOwnerUser it is not ours.
+	CopyOwnerLabel = "serverless.kyma-project.io/managed-by"
+	// CopyOwnerUser is the value of CopyOwnerLabel on a copy that a user keeps.
+	CopyOwnerUser = "user"
+)

@@ -1,0 +1,120 @@
+package module
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+)
+
+// k3dRegistryAddress is where the nodes of a k3d cluster find its registry.
+const k3dRegistryAddress = "k3d-kyma-registry:5000"
+
+// doubleRegistryWarning is the warning of a spec that names a registry and
+// asks for the internal one, too.
+const doubleRegistryWarning = "spec.dockerRegistry.enableInternal is true and spec.dockerRegistry.secretName is used. " +
+	"Delete the secretName field or set the enableInternal value to false"
+
+// RegistryKind says whose registry keeps the images of Functions.
+type RegistryKind int
+
+const (
+	// RegistryK3d is the registry of a k3d cluster, which is used when nothing else is asked for.
+	RegistryK3d RegistryKind = iota
+	// RegistryInternal is the module's own.
+	RegistryInternal
+	// RegistryExternal is one that the user describes in a Secret.
+	RegistryExternal
+)
+
+// Registry is the registry that keeps the images of Functions.
+type Registry struct {
+	Internal bool
+	// ServerAddress is the address for the login, RegistryAddress the first
+	// part of the images' names. Both are empty for the internal registry.
+	ServerAddress   string
+	RegistryAddress string
+	NodePort        int32
+	Credentials     Credentials
+	// HTTPSecret signs the state of uploads to the internal registry.
+	HTTPSecret string
+}
+
+// ChooseRegistry returns whose registry is asked for, and a warning if the
+// spec contradicts itself.
+func ChooseRegistry(spec v1alpha1.ServerlessSpec) (RegistryKind, string) {
+	asked := spec.DockerRegistry
+	if asked == nil {
+		return RegistryK3d, ""
+	}
+	internal := asked.EnableInternal != nil && *asked.EnableInternal
+	switch {
+	case asked.SecretName != nil && internal:
+		return RegistryExternal, doubleRegistryWarning
+	case asked.SecretName != nil:
+		return RegistryExternal, ""
+	case internal:
+		return RegistryInternal, ""
+	default:
+		return RegistryK3d, ""
+	}
+}
+
+// ExternalRegistry returns the registry that a Secret of the user describes.
+func ExternalRegistry(secret *corev1.Secret) (Registry, error) {
+	registry := Registry{
+		ServerAddress:   string(secret.Data["serverAddress"]),
+		RegistryAddress: string(secret.Data["registryAddress"]),
+		Credentials: Credentials{
+			Username: string(secret.Data["username"]),
+			Password: string(secret.Data["password"]),
+		},
+	}
+	for _, key := range []string{"serverAddress", "registryAddress"} {
+		if len(secret.Data[key]) == 0 {
+			return Registry{}, fmt.Errorf("secrets %q has no %s: add the key with the registry's address", secret.Name, key)
+		}
+	}
+	return registry, nil
+}
+
+// K3dRegistry returns the registry of a k3d cluster. It checks no credentials,
+// yet others may read them, so they are kept as they are.
+func K3dRegistry(current *corev1.Secret) Registry {
+	return Registry{
+		ServerAddress:   k3dRegistryAddress,
+		RegistryAddress: k3dRegistryAddress,
+		Credentials:     keepCredentials(current, false),
+	}
+}
+
+// InternalRegistry returns the module's own registry, with the credentials and
+// the HTTP secret that it has already; nothing of it restarts for new ones.
+func InternalRegistry(current, httpSecret *corev1.Secret, nodePort int32) Registry {
+	registry := Registry{Internal: true, NodePort: nodePort, Credentials: keepCredentials(current, true)}
+	if httpSecret != nil {
+		registry.HTTPSecret = string(httpSecret.Data["secret"])
+	}
+	if registry.HTTPSecret == "" {
+		registry.HTTPSecret = rand.Text()
+	}
+	return registry
+}
+
+// keepCredentials returns the credentials in the Secret in use if it is ours
+// and for the same registry, otherwise new ones.
+func keepCredentials(current *corev1.Secret, internal bool) Credentials {
+	if current != nil &&
+		current.Labels[ConfigLabel] == ConfigCredentials &&
+		string(current.Data["isInternal"]) == strconv.FormatBool(internal) &&
+		(internal || string(current.Data["serverAddress"]) == k3dRegistryAddress) {
+		kept := Credentials{Username: string(current.Data["username"]), Password: string(current.Data["password"])}
+		if kept.Username != "" && kept.Password != "" {
+			return kept
+		}
+	}
+	return newCredentials()
+}
