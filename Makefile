@@ -23,3 +23,103 @@ IMG ?= $(IMG_REGISTRY)/serverless-operator:$(IMG_TAG)
 .PHONY: help
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*##/ {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ On this machine
+
+# The name of the local cluster; clusters of different names run side by side.
+CLUSTER ?= local
+
+.PHONY: run
+run: tools ## Start a local Kubernetes with the module and an example Function, and call it.
+	@$(BIN)/local --name $(CLUSTER) run
+
+.PHONY: stop
+stop: $(BIN)/cluster ## Stop the local Kubernetes; leaves nothing behind.
+	@$(BIN)/cluster down --name $(CLUSTER)
+
+.PHONY: test
+test: tools ## Run all tests: generated code, units, API server, cluster, runtimes, end to end.
+	@$(BIN)/testrun
+
+.PHONY: test-unit
+test-unit: tools ## Run the tests that need no cluster.
+	@$(BIN)/testrun generated vet unit nodejs
+
+.PHONY: test-e2e
+test-e2e: tools ## Run the end-to-end specs on a cluster of their own.
+	@$(BIN)/testrun e2e
+
+.PHONY: bench
+bench: tools ## Measure what users wait for, each next to its floor; figures go to build/bench.json.
+	@$(BIN)/local --name $(CLUSTER) up
+	@KUBECONFIG=$$($(BIN)/cluster kubeconfig --name $(CLUSTER)) go run ./tests/bench
+
+.PHONY: verify-generated
+verify-generated: ## Check that generated code is what the sources give.
+	@before=$$(git status --porcelain=v1 && git diff | sha256sum); $(MAKE) --no-print-directory generate manifests; \
+	after=$$(git status --porcelain=v1 && git diff | sha256sum); \
+	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat; echo "generated code is out of date: run make generate manifests and commit"; exit 1; fi
+
+# The programs that these targets run. Go decides what has to be built anew.
+.PHONY: tools
+tools: $(BIN)/cluster $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun
+
+.PHONY: $(BIN)/cluster
+$(BIN)/cluster:
+	@go build -C tests/cluster -o $(CURDIR)/$@ .
+
+.PHONY: $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun
+$(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun: $(BIN)/%:
+	@go build -o $@ ./tools/$*
+
+##@ Development
+
+.PHONY: generate
+generate: ## Generate the Go code of the API types.
+	go tool controller-gen object paths=./api/...
+
+# The operator installs the Function CRD with its chart.
+.PHONY: manifests
+manifests: ## Generate the CRDs.
+	go tool controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	cp config/crd/bases/serverless.kyma-project.io_functions.yaml charts/serverless/crds/
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	go fmt ./...
+
+.PHONY: vet
+vet: ## Look for mistakes in the Go code.
+	go vet ./...
+
+.PHONY: build
+build: ## Compile the programs to build/bin.
+	mkdir -p $(BIN)
+	go build -o $(BIN)/ ./cmd/...
+
+##@ Deployment (with the kubectl and the kubeconfig of your own)
+
+MANIFEST := $(BUILD)/serverless-operator.yaml
+
+.PHONY: render-manifest
+render-manifest: ## Render the manifest that installs the operator.
+	mkdir -p $(BUILD)
+	go run ./tools/manifest --registry $(IMG_REGISTRY) --tag $(IMG_TAG) --operator-image $(IMG) > $(MANIFEST)
+
+.PHONY: install
+install: manifests ## Install the Serverless CRD.
+	kubectl apply --server-side -f config/crd/bases/operator.kyma-project.io_serverlesses.yaml
+
+.PHONY: uninstall
+uninstall: ## Remove the Serverless CRD; the operator uninstalls the module first.
+	kubectl delete --ignore-not-found -f config/crd/bases/operator.kyma-project.io_serverlesses.yaml
+
+.PHONY: deploy
+deploy: manifests render-manifest ## Install the operator (IMG_REGISTRY, IMG_TAG, IMG).
+	kubectl get namespace kyma-system >/dev/null 2>&1 || kubectl create namespace kyma-system
+	kubectl apply --server-side -f $(MANIFEST)
+
+.PHONY: undeploy
+undeploy: render-manifest ## Uninstall the module and the operator.
+	kubectl delete --ignore-not-found --all-namespaces --all serverlesses.operator.kyma-project.io
+	kubectl delete --ignore-not-found -f $(MANIFEST)
