@@ -39,12 +39,14 @@ func stages(assets string) []stage {
 		{"nodejs", "the Node.js runtime", func(ctx context.Context, log string) (tally, error) {
 			return nodeTests(ctx, log, "runtimes/nodejs")
 		}},
-		{"e2e", "the module on a real cluster", endToEnd},
+		{"e2e", "the module on a real cluster", func(ctx context.Context, log string) (tally, error) {
+			return endToEnd(ctx, log, assets)
+		}},
 	}
 }
 
 // endToEnd starts a cluster of its own and leaves nothing of it behind.
-func endToEnd(ctx context.Context, log string) (result tally, err error) {
+func endToEnd(ctx context.Context, log, assets string) (result tally, err error) {
 	defer func() {
 		down := command(context.WithoutCancel(ctx), ".", nil, "build/bin/local", "--name", clusterName, "down")
 		err = errors.Join(err, down.Run())
@@ -58,7 +60,8 @@ func endToEnd(ctx context.Context, log string) (result tally, err error) {
 	if err != nil {
 		return tally{}, err
 	}
-	return goTests(ctx, log, ".", []string{"KUBECONFIG=" + kubeconfig}, "-timeout=30m", "-count=1", "./tests/e2e")
+	path := assets + string(os.PathListSeparator) + os.Getenv("PATH")
+	return goTests(ctx, log, ".", []string{"KUBECONFIG=" + kubeconfig, "PATH=" + path}, "-timeout=30m", "-count=1", "./tests/e2e")
 }
 
 func goTests(ctx context.Context, log, directory string, env []string, args ...string) (tally, error) {
