@@ -55,7 +55,7 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	if err != nil {
 		return nil, err
 	}
-	server, err := b.server(ctx, spec, platform)
+	server, err := b.server(ctx, spec)
 	if err != nil {
 		return nil, fmt.Errorf("make the server's layer of %s: %w", runtime, err)
 	}

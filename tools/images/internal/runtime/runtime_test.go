@@ -126,6 +126,19 @@ func TestServerLayerHasTheFilesAndWhatInstallMade(t *testing.T) {
 	}
 }
 
+func TestNativeModuleInTheServerIsRefused(t *testing.T) {
+	images, err := store.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := newRuntime(t)
+	spec.Install += "; echo > node_modules/express/fast.node"
+	_, err = (&Builder{Images: images}).server(t.Context(), spec)
+	if err == nil || !strings.Contains(err.Error(), "express/fast.node") {
+		t.Errorf("got %v, want an error that names the module", err)
+	}
+}
+
 func newRuntime(t *testing.T) Spec {
 	t.Helper()
 	dir := t.TempDir()
@@ -150,7 +163,7 @@ func serverLayer(t *testing.T, spec Spec) v1.Layer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := (&Builder{Images: images}).server(t.Context(), spec, v1.Platform{OS: "linux", Architecture: "amd64"})
+	built, err := (&Builder{Images: images}).server(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"kyma-project.io/serverless/tools/images/internal/hosttool"
 	"kyma-project.io/serverless/tools/images/internal/layer"
-	"kyma-project.io/serverless/tools/images/internal/npm"
 )
 
 // What installing and building leave behind. In the source tree it is a
@@ -26,13 +25,13 @@ const (
 )
 
 // server is the layer of the program that runs Functions, with its production
-// dependencies.
-func (b *Builder) server(ctx context.Context, spec Spec, platform v1.Platform) (v1.Layer, error) {
+// dependencies. It is the same for all platforms.
+func (b *Builder) server(ctx context.Context, spec Spec) (v1.Layer, error) {
 	source, err := sourceDigest(spec.dir)
 	if err != nil {
 		return nil, err
 	}
-	inputs := []string{"server", source, spec.Install, spec.Workdir, fmt.Sprint(spec.Files), platform.String()}
+	inputs := []string{"server", source, spec.Install, spec.Workdir, fmt.Sprint(spec.Files)}
 	return layer.Cached(ctx, b.Images, inputs, func() (layer.Tree, error) {
 		dir, err := os.MkdirTemp("", "runtime-*")
 		if err != nil {
@@ -43,24 +42,21 @@ func (b *Builder) server(ctx context.Context, spec Spec, platform v1.Platform) (
 		if err := copySource(dir, spec.dir); err != nil {
 			return nil, err
 		}
-		if err := install(ctx, dir, spec.Install, platform); err != nil {
+		if err := install(ctx, dir, spec.Install); err != nil {
 			return nil, err
 		}
 		return serverTree(dir, spec)
 	})
 }
 
-// install runs a shell command such that npm takes dependencies for the image's
-// platform and not for this machine's.
-func install(ctx context.Context, dir, command string, platform v1.Platform) error {
+// install runs a shell command. No package's scripts run in it: they would be
+// strangers' code on this machine.
+func install(ctx context.Context, dir, command string) error {
 	err := hosttool.Command{
 		Name: "sh",
 		Args: []string{"-euc", command},
 		Dir:  dir,
 		Env: []string{
-			"npm_config_os=" + platform.OS,
-			"npm_config_cpu=" + npm.CPU(platform.Architecture),
-			"npm_config_libc=glibc",
 			"npm_config_ignore_scripts=true",
 			"npm_config_audit=false",
 			"npm_config_fund=false",
@@ -83,6 +79,13 @@ func serverTree(dir string, spec Spec) (layer.Tree, error) {
 	// npm's own record names the registry that packages came from: another
 	// mirror would give another image.
 	delete(tree, path.Join(spec.Workdir, installed, ".package-lock.json")[1:])
+	for name := range tree {
+		// The tools that bundle the server have to run on this machine, so
+		// dependencies are installed for it, whatever the image's platform.
+		if path.Ext(name) == ".node" {
+			return nil, fmt.Errorf("%s is native code for the platform of this machine; use a package without", name)
+		}
+	}
 	return tree, tree.Load()
 }
 
