@@ -1,0 +1,80 @@
+package module_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+	"kyma-project.io/serverless/internal/module"
+)
+
+// The events tell all that a status says, so they stand for it here.
+func TestReport(t *testing.T) {
+	configuration := module.Configuration{
+		Registry: module.Registry{Internal: true},
+		Presets:  module.Presets{BuildJob: "slow", RuntimePod: "XS"},
+	}
+	warned := configuration
+	warned.Warnings = []string{"a", "b"}
+	configured := []string{
+		"Normal Configuration: Default build job preset set from '' to 'slow'",
+		"Normal Configuration: Default runtime pod preset set from '' to 'XS'",
+		"Normal Configured: Configuration ready",
+	}
+	served := &v1alpha1.Serverless{}
+	served.Namespace, served.Name = "kyma-system", "default"
+
+	for _, test := range []struct {
+		name   string
+		report module.Report
+		state  v1alpha1.State
+		events []string
+	}{
+		{"redundant", module.Redundant(served), v1alpha1.StateWarning, []string{
+			"Warning ServerlessDuplicated: Only one instance of Serverless is allowed (current served instance: kyma-system/default). " +
+				"This Serverless CR is redundant. Remove it to fix the problem."}},
+		{"configuration failed", module.ConfigurationFailed(errors.New("x")), v1alpha1.StateError,
+			[]string{"Warning ConfigurationErr: x"}},
+		{"installing", module.Installing(configuration), v1alpha1.StateProcessing,
+			append(slices.Clone(configured), "Normal Installation: Installing for configuration")},
+		{"waiting", module.Waiting(configuration, []string{"x", "y"}), v1alpha1.StateProcessing,
+			append(slices.Clone(configured), "Normal Installation: Waiting for x; y")},
+		{"installation failed", module.InstallationFailed(configuration, errors.New("x")), v1alpha1.StateError,
+			append(slices.Clone(configured), "Warning InstallationErr: x")},
+		{"installed", module.Installed(configuration), v1alpha1.StateReady,
+			append(slices.Clone(configured), "Normal Installed: Serverless installed")},
+		{"installed with warnings", module.Installed(warned), v1alpha1.StateWarning,
+			append(slices.Clone(configured), "Warning Installed: Warning: a; b")},
+		{"uninstalling", module.Uninstalling("Deleting secrets"), v1alpha1.StateDeleting,
+			[]string{"Normal Deletion: Deleting secrets"}},
+		{"blocked", module.UninstallationBlocked(2), v1alpha1.StateWarning,
+			[]string{"Warning DeletionErr: found 2 items with VersionKind serverless.kyma-project.io/v1alpha2"}},
+		{"uninstallation failed", module.UninstallationFailed(errors.New("x")), v1alpha1.StateError,
+			[]string{"Warning DeletionErr: x"}},
+		{"uninstalled", module.Uninstalled(), v1alpha1.StateDeleting,
+			[]string{"Normal Deleted: Serverless module deleted"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := v1alpha1.ServerlessStatus{}
+			after := test.report.Status(before, 1)
+			if after.State != test.state {
+				t.Errorf("state %s, want %s", after.State, test.state)
+			}
+			if got := texts(module.Events(before, after)); !slices.Equal(got, test.events) {
+				t.Errorf("events %q, want %q", got, test.events)
+			}
+			if again := module.Events(after, test.report.Status(after, 2)); len(again) != 0 {
+				t.Errorf("events %q of the same report again, want none", texts(again))
+			}
+		})
+	}
+}
+
+func texts(events []module.Event) []string {
+	var texts []string
+	for _, event := range events {
+		texts = append(texts, event.Type+" "+event.Reason+": "+event.Message)
+	}
+	return texts
+}
