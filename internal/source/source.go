@@ -109,7 +109,7 @@ func keep(kept map[string]any, field string, raw json.RawMessage, only []string)
 	}
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
-		return fmt.Errorf("parse %s of package.json: %w", field, err)
+		return fmt.Errorf("parse %s of package.json: %w; correct spec.source.inline.dependencies", field, err)
 	}
 	object, isObject := value.(map[string]any)
 	if isObject && only != nil {
