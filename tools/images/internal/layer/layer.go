@@ -155,18 +155,15 @@ func writeNode(archive *tar.Writer, name string, node Node) error {
 		return archive.WriteHeader(header)
 	}
 
-	content := node.Content
-	if node.From != "" {
-		var err error
-		if content, err = os.ReadFile(node.From); err != nil {
-			return err
-		}
+	content, err := node.content()
+	if err != nil {
+		return err
 	}
 	header.Typeflag, header.Size = tar.TypeReg, int64(len(content))
 	if err := archive.WriteHeader(header); err != nil {
 		return err
 	}
-	_, err := archive.Write(content)
+	_, err = archive.Write(content)
 	return err
 }
 

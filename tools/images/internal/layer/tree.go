@@ -4,6 +4,8 @@ package layer
 
 import (
 	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -124,17 +126,68 @@ func (t Tree) addHeader(name string, header *tar.Header, content io.Reader, rena
 	return nil
 }
 
+// AddTree adds all that is in another tree below name.
+func (t Tree) AddTree(name string, other Tree) {
+	for below, node := range other {
+		t[clean(path.Join(name, below))] = node
+	}
+}
+
+// WriteTo writes the tree to a directory of this machine.
+func (t Tree) WriteTo(dir string) error {
+	for _, name := range t.names() {
+		if err := t.writeNode(filepath.Join(dir, filepath.FromSlash(name)), name); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (t Tree) writeNode(file, name string) error {
+	node, ok := t[name]
+	switch {
+	case !ok, node.Mode.IsDir():
+		return os.MkdirAll(file, 0o755)
+	case node.Mode.Type() == fs.ModeSymlink:
+		return os.Symlink(node.Link, file)
+	}
+	content, err := node.content()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, node.Mode.Perm())
+}
+
+// Digest is a digest of the tree, of which all content is loaded.
+func (t Tree) Digest() string {
+	digest := sha256.New()
+	for _, name := range t.names() {
+		node := t[name]
+		fmt.Fprintf(digest, "%q %d %q %q\n", name, node.Mode, node.Link, node.Content)
+	}
+	return hex.EncodeToString(digest.Sum(nil))
+}
+
+// content is that of a file.
+func (n Node) content() ([]byte, error) {
+	if n.From == "" {
+		return n.Content, nil
+	}
+	return os.ReadFile(n.From)
+}
+
 // Load reads the content of all files, for a tree that outlives them.
 func (t Tree) Load() error {
 	for name, node := range t {
-		if node.From == "" {
-			continue
-		}
-		content, err := os.ReadFile(node.From)
+		content, err := node.content()
 		if err != nil {
 			return fmt.Errorf("read content of layer: %w", err)
 		}
-		t[name] = Node{Mode: node.Mode, Content: content}
+		node.Content, node.From = content, ""
+		t[name] = node
 	}
 	return nil
 }

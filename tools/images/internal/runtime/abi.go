@@ -15,11 +15,11 @@ import (
 // depends on: what native modules link to, and the npm that lays modules out.
 // An update that keeps these, as a security update does, keeps the digest, and
 // the layers made on the former image go onto the new one.
-func abi(platform v1.Platform, packages []debian.Package, node, npm string) (string, error) {
+func abi(platform v1.Platform, packages []debian.Package, version Version) (string, error) {
 	facts := []string{
 		"platform " + platform.String(),
-		"node " + major(node),
-		"npm " + major(npm),
+		"node " + major(version.Node),
+		"npm " + major(version.NPM),
 	}
 	for _, library := range []string{"libc6", "libstdc++6"} {
 		version, err := debian.LibraryVersion(packages, library)

@@ -3,15 +3,12 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"path"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	base "kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/tools/images/internal/debian"
 	"kyma-project.io/serverless/tools/images/internal/image"
-	"kyma-project.io/serverless/tools/images/internal/layer"
 	"kyma-project.io/serverless/tools/images/internal/npm"
 	"kyma-project.io/serverless/tools/images/internal/store"
 )
@@ -41,8 +38,8 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	if err != nil {
 		return nil, err
 	}
-	node := spec.Versions[runtime].Node
-	abi, err := abi(platform, packages, node, spec.NPM)
+	version := spec.Versions[runtime]
+	abi, err := abi(platform, packages, version)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +48,11 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	if err != nil {
 		return nil, err
 	}
-	language, err := b.language(ctx, node, spec.NPM, platform)
+	language, err := b.language(ctx, version, platform)
 	if err != nil {
 		return nil, err
 	}
-	server, err := b.server(ctx, spec)
+	server, err := b.server(ctx, spec, version)
 	if err != nil {
 		return nil, fmt.Errorf("make the server's layer of %s: %w", runtime, err)
 	}
@@ -69,33 +66,4 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 		Env:        spec.environment(),
 		Labels:     labels,
 	}, system, language, server)
-}
-
-// language is the layer of Node.js and npm, both from the npm registry.
-func (b *Builder) language(ctx context.Context, node, npmVersion string, platform v1.Platform) (v1.Layer, error) {
-	inputs := []string{"node", node, npmVersion, platform.String()}
-	return layer.Cached(ctx, b.Images, inputs, func() (layer.Tree, error) {
-		tree := layer.Tree{}
-		err := b.NPM.Unpack(ctx, tree, "node-linux-"+npm.CPU(platform.Architecture), node, func(file string) string {
-			switch file {
-			case "bin/node":
-				return "usr/local/bin/node"
-			case "LICENSE":
-				return "usr/local/share/doc/node/LICENSE"
-			}
-			return ""
-		})
-		if err != nil {
-			return nil, err
-		}
-		err = b.NPM.Unpack(ctx, tree, "npm", npmVersion, func(file string) string {
-			if top, _, _ := strings.Cut(file, "/"); top == "docs" || top == "man" {
-				return ""
-			}
-			return path.Join("usr/local/lib/node_modules/npm", file)
-		})
-		tree.Symlink("usr/local/bin/npm", "../lib/node_modules/npm/bin/npm-cli.js")
-		tree.Symlink("usr/local/bin/npx", "../lib/node_modules/npm/bin/npx-cli.js")
-		return tree, err
-	})
 }

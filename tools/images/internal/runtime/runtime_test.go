@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,11 +22,10 @@ const valid = `
 name: function-runtime-nodejs
 packages: [ca-certificates, libc6, libstdc++6]
 versions:
-  nodejs22: {node: 22.23.3}
-npm: 11.19.1
+  nodejs22: {node: 22.23.3, npm: 11.19.1}
 workdir: /usr/src/app
 files: [server.mjs]
-install: npm ci --omit=dev
+install: [npm ci --omit=dev]
 entrypoint: [node, server.mjs]
 env: {NODE_ENV: production}
 user: 1000
@@ -38,7 +39,7 @@ func TestDescriptionIsRead(t *testing.T) {
 	if got := spec.Image("nodejs22"); got != "function-runtime-nodejs22" {
 		t.Errorf("image is called %s", got)
 	}
-	want := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "NODE_ENV=production"}
+	want := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "NODE_ENV=production"}
 	if diff := cmp.Diff(want, spec.environment()); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
@@ -46,12 +47,12 @@ func TestDescriptionIsRead(t *testing.T) {
 
 func TestErrorNamesTheField(t *testing.T) {
 	for name, test := range map[string]struct{ old, replacement, want string }{
-		"unknown field":          {"npm:", "nmp: 1.0.0\nnpm:", "nmp"},
+		"unknown field":          {"user:", "usr: 1\nuser:", "usr"},
 		"wrong type":             {"user: 1000", "user: me", "user"},
 		"no name":                {"name: function-runtime-nodejs", "", "name: is missing"},
 		"no packages":            {"packages: [ca-certificates, libc6, libstdc++6]", "", "packages: is empty"},
 		"range of node":          {"22.23.3", "22.x", `versions.nodejs22.node: "22.x"`},
-		"tag of npm":             {"npm: 11.19.1", "npm: latest", `npm: "latest"`},
+		"tag of npm":             {"npm: 11.19.1", "npm: latest", `versions.nodejs22.npm: "latest"`},
 		"relative workdir":       {"/usr/src/app", "app", `workdir: "app"`},
 		"file of somewhere else": {"[server.mjs]", "[../secret]", `files[0]: "../secret"`},
 		"no entrypoint":          {"[node, server.mjs]", "[]", "entrypoint: is empty"},
@@ -90,7 +91,7 @@ func TestABIChangesWithWhatDependenciesDependOn(t *testing.T) {
 			t.Errorf("%s: same ABI is %t, want %t", name, test.got == base, test.same)
 		}
 	}
-	if _, err := abi(amd64, nil, "22.23.3", "11.19.1"); err == nil {
+	if _, err := abi(amd64, nil, Version{Node: "22.23.3", NPM: "11.19.1"}); err == nil {
 		t.Error("there is an ABI without libc6")
 	}
 }
@@ -101,39 +102,24 @@ func TestServerLayerHasTheFilesAndWhatInstallMade(t *testing.T) {
 		t.Error("the same source gave two layers")
 	}
 
-	content, err := first.Uncompressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer content.Close()
-	var files []string
-	for reader := tar.NewReader(content); ; {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if header.Typeflag == tar.TypeReg {
-			files = append(files, header.Name)
-		}
-	}
+	files := slices.Sorted(maps.Keys(content(t, first)))
 	// No test, nothing of a developer's node_modules, no record of npm's.
-	want := []string{"usr/src/app/lib/a.mjs", "usr/src/app/node_modules/express/index.js", "usr/src/app/server.mjs"}
+	want := []string{
+		"usr/src/app/dist/server.mjs", "usr/src/app/lib/a.mjs",
+		"usr/src/app/node_modules/express/index.js", "usr/src/app/server.mjs",
+	}
+	if got := content(t, first)["usr/src/app/server.mjs"]; got != "server.mjs" {
+		t.Errorf("server.mjs is as installing left it: %q", got)
+	}
 	if diff := cmp.Diff(want, files); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 
 func TestNativeModuleInTheServerIsRefused(t *testing.T) {
-	images, err := store.OpenDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	spec := newRuntime(t)
-	spec.Install += "; echo > node_modules/express/fast.node"
-	_, err = (&Builder{Images: images}).server(t.Context(), spec)
+	spec.Install = append(spec.Install, "echo > node_modules/express/fast.node")
+	_, err := newBuilder(t).server(t.Context(), spec, testVersion)
 	if err == nil || !strings.Contains(err.Error(), "express/fast.node") {
 		t.Errorf("got %v, want an error that names the module", err)
 	}
@@ -153,26 +139,72 @@ func newRuntime(t *testing.T) Spec {
 		dir:     dir,
 		Workdir: "/usr/src/app",
 		Files:   []string{"server.mjs", "lib"},
-		Install: "mkdir -p node_modules/express; echo > node_modules/express/index.js; echo $$ > node_modules/.package-lock.json",
+		Install: []string{
+			"mkdir -p node_modules/express dist; echo > node_modules/express/index.js; echo $$ > node_modules/.package-lock.json",
+			"cp server.mjs dist; echo $$ >> server.mjs",
+		},
 	}
 }
 
-func serverLayer(t *testing.T, spec Spec) v1.Layer {
+// testVersion has a toolchain in the builder's store, an empty one: the
+// commands of the tests need none.
+var testVersion = Version{Node: "22.0.0", NPM: "12.0.0"}
+
+func newBuilder(t *testing.T) *Builder {
 	t.Helper()
 	images, err := store.OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := (&Builder{Images: images}).server(t.Context(), spec)
+	_, err = images.Entry(t.Context(), "toolchains", store.Key(testVersion.Node, testVersion.NPM), func(dir string) error {
+		return os.Mkdir(dir, 0o755)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Builder{Images: images}
+}
+
+func serverLayer(t *testing.T, spec Spec) v1.Layer {
+	t.Helper()
+	built, err := newBuilder(t).server(t.Context(), spec, testVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return built
 }
 
+// content is that of a layer's files.
+func content(t *testing.T, built v1.Layer) map[string]string {
+	t.Helper()
+	stream, err := built.Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	files := map[string]string{}
+	for reader := tar.NewReader(stream); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		bytes, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(bytes)
+	}
+}
+
 func digestOf(t *testing.T, platform v1.Platform, packages []debian.Package, node, npm string) string {
 	t.Helper()
-	digest, err := abi(platform, packages, node, npm)
+	digest, err := abi(platform, packages, Version{Node: node, NPM: npm})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,7 @@ package runtime
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,130 +13,90 @@ import (
 	"kyma-project.io/serverless/tools/images/internal/layer"
 )
 
-// What installing and building leave behind. In the source tree it is a
-// developer's own, and no part of the source.
-const (
-	installed = "node_modules"
-	built     = "dist"
-)
-
-// server is the layer of the program that runs Functions, with its production
-// dependencies. It is the same for all platforms.
-func (b *Builder) server(ctx context.Context, spec Spec) (v1.Layer, error) {
-	source, err := sourceDigest(spec.dir)
+// server is the layer of the program that runs Functions: its files and what
+// installing makes of them. It is the same for all platforms.
+func (b *Builder) server(ctx context.Context, spec Spec, version Version) (v1.Layer, error) {
+	files, err := sourceTree(spec)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the server's files: %w", err)
 	}
-	inputs := []string{"server", source, spec.Install, spec.Workdir, fmt.Sprint(spec.Files)}
+	inputs := []string{"server", files.Digest(), fmt.Sprint(spec.Install), version.Node, version.NPM, spec.Workdir}
 	return layer.Cached(ctx, b.Images, inputs, func() (layer.Tree, error) {
+		toolchain, err := b.toolchain(ctx, version)
+		if err != nil {
+			return nil, err
+		}
 		dir, err := os.MkdirTemp("", "runtime-*")
 		if err != nil {
 			return nil, err
 		}
-		// The layer's content is read before this is removed: see Tree.Load.
 		defer os.RemoveAll(dir)
-		if err := copySource(dir, spec.dir); err != nil {
+		if err := files.WriteTo(dir); err != nil {
 			return nil, err
 		}
-		if err := install(ctx, dir, spec.Install); err != nil {
+		if err := install(ctx, dir, toolchain, spec.Install); err != nil {
 			return nil, err
 		}
-		return serverTree(dir, spec)
+		return serverTree(dir, spec.Workdir, files)
 	})
 }
 
-// install runs a shell command. No package's scripts run in it: they would be
-// strangers' code on this machine.
-func install(ctx context.Context, dir, command string) error {
-	err := hosttool.Command{
-		Name: "sh",
-		Args: []string{"-euc", command},
-		Dir:  dir,
-		Env: []string{
-			"npm_config_ignore_scripts=true",
-			"npm_config_audit=false",
-			"npm_config_fund=false",
-			"npm_config_update_notifier=false",
-		},
-	}.Run(ctx)
-	if err != nil {
-		return fmt.Errorf("install: %w", err)
-	}
-	return nil
-}
-
-func serverTree(dir string, spec Spec) (layer.Tree, error) {
+// sourceTree has the files of a description that go into the image.
+func sourceTree(spec Spec) (layer.Tree, error) {
 	tree := layer.Tree{}
-	for _, file := range append([]string{installed}, spec.Files...) {
-		if err := tree.AddDir(path.Join(spec.Workdir, file), filepath.Join(dir, file)); err != nil {
+	for _, file := range spec.Files {
+		if err := tree.AddDir(file, filepath.Join(spec.dir, file)); err != nil {
 			return nil, err
-		}
-	}
-	// npm's own record names the registry that packages came from: another
-	// mirror would give another image.
-	delete(tree, path.Join(spec.Workdir, installed, ".package-lock.json")[1:])
-	for name := range tree {
-		// The tools that bundle the server have to run on this machine, so
-		// dependencies are installed for it, whatever the image's platform.
-		if path.Ext(name) == ".node" {
-			return nil, fmt.Errorf("%s is native code for the platform of this machine; use a package without", name)
 		}
 	}
 	return tree, tree.Load()
 }
 
-// walkSource calls visit for each file of the source in dir, sorted.
-func walkSource(dir string, visit func(name, file string) error) error {
-	return filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+// install runs shell commands with the tools of a toolchain. No package's
+// scripts run in them: they would be strangers' code on this machine.
+func install(ctx context.Context, dir, toolchain string, commands []string) error {
+	for _, command := range commands {
+		err := hosttool.Command{
+			Name: "sh",
+			Args: []string{"-euc", command},
+			Dir:  dir,
+			Env: []string{
+				"PATH=" + filepath.Join(toolchain, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH"),
+				"npm_config_ignore_scripts=true",
+				"npm_config_audit=false",
+				"npm_config_fund=false",
+				"npm_config_update_notifier=false",
+			},
+		}.Run(ctx)
 		if err != nil {
-			return err
+			return fmt.Errorf("run %q: %w", command, err)
 		}
-		if entry.IsDir() {
-			if entry.Name() == installed || entry.Name() == built {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		name, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		return visit(name, file)
-	})
+	}
+	return nil
 }
 
-func sourceDigest(dir string) (string, error) {
-	digest := sha256.New()
-	err := walkSource(dir, func(name, file string) error {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
+// serverTree is the directory dir at workdir, after installing.
+func serverTree(dir, workdir string, files layer.Tree) (layer.Tree, error) {
+	tree := layer.Tree{}
+	if err := tree.AddDir(workdir, dir); err != nil {
+		return nil, err
+	}
+	for name := range tree {
+		switch {
+		// The tools that bundle the server have to run on this machine, so
+		// dependencies are installed for it, whatever the image's platform.
+		case path.Ext(name) == ".node":
+			return nil, fmt.Errorf("%s is native code for the platform of this machine; use a package without", name)
+		// npm's own record names the registry that packages came from: another
+		// mirror would give another image.
+		case path.Base(name) == ".package-lock.json":
+			delete(tree, name)
 		}
-		fmt.Fprintf(digest, "%d:%s%d:", len(name), name, len(content))
-		_, err = digest.Write(content)
-		return err
-	})
-	return hex.EncodeToString(digest.Sum(nil)), err
-}
-
-func copySource(to, from string) error {
-	return walkSource(from, func(name, file string) error {
-		target := filepath.Join(to, name)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return err
-		}
-		source, err := os.Open(file)
-		if err != nil {
-			return err
-		}
-		defer source.Close()
-		copied, err := os.Create(target)
-		if err != nil {
-			return err
-		}
-		if _, err := io.Copy(copied, source); err != nil {
-			return err
-		}
-		return copied.Close()
-	})
+	}
+	if err := tree.Load(); err != nil {
+		return nil, err
+	}
+	// For the same reason the files are as they were before npm saw them.
+	tree.AddTree(workdir, files)
+	return tree, nil
 }

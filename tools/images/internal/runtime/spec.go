@@ -26,15 +26,13 @@ type Spec struct {
 	Packages []string `json:"packages"`
 	// Versions of the language, by runtime.
 	Versions map[string]Version `json:"versions"`
-	// NPM is the version of npm in the image.
-	NPM string `json:"npm"`
 	// Workdir is the directory of the server in the image.
 	Workdir string `json:"workdir"`
-	// Files and directories next to the description that go to Workdir.
+	// Files and directories next to the description that are copied to Workdir.
 	Files []string `json:"files"`
-	// Install is run on the building machine in a copy of the description's
-	// directory, before Files are taken from it.
-	Install string `json:"install"`
+	// Install are shell commands, run in Workdir when the image is built. What
+	// they make there is in the image.
+	Install []string `json:"install"`
 	// Entrypoint is the command that the image runs.
 	Entrypoint []string `json:"entrypoint"`
 	// Env is set in the image.
@@ -49,6 +47,8 @@ type Spec struct {
 type Version struct {
 	// Node is the version of Node.js.
 	Node string `json:"node"`
+	// NPM is the version of npm.
+	NPM string `json:"npm"`
 }
 
 // Load reads all descriptions below the module's directory runtimes.
@@ -89,10 +89,11 @@ func parse(content []byte) (Spec, error) {
 	require(len(spec.Packages) > 0, "packages", "is empty")
 	require(len(spec.Versions) > 0, "versions", "is empty")
 	for _, runtime := range slices.Sorted(maps.Keys(spec.Versions)) {
-		node := spec.Versions[runtime].Node
-		require(npm.IsExact(node), "versions."+runtime+".node", fmt.Sprintf("%q is not an exact version as 1.2.3", node))
+		version := spec.Versions[runtime]
+		for field, value := range map[string]string{"node": version.Node, "npm": version.NPM} {
+			require(npm.IsExact(value), "versions."+runtime+"."+field, fmt.Sprintf("%q is not an exact version as 1.2.3", value))
+		}
 	}
-	require(npm.IsExact(spec.NPM), "npm", fmt.Sprintf("%q is not an exact version as 1.2.3", spec.NPM))
 	require(path.IsAbs(spec.Workdir), "workdir", fmt.Sprintf("%q is not an absolute path", spec.Workdir))
 	require(len(spec.Files) > 0, "files", "is empty")
 	for i, file := range spec.Files {
@@ -111,7 +112,7 @@ func (s Spec) Image(runtime string) string {
 
 // environment is Env in the form and order of an image's configuration.
 func (s Spec) environment() []string {
-	environment := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp"}
+	environment := []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
 		environment = append(environment, name+"="+s.Env[name])
 	}
