@@ -84,7 +84,7 @@ func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources 
 	volumes, mounts := secretVolumes(fn.Spec.SecretMounts)
 	return corev1.PodSpec{
 		ServiceAccountName: config.ServiceAccount,
-		SecurityContext:    podSecurity(fn),
+		SecurityContext:    overlay(RestrictedPod(), fn.Spec.PodSecurityContext),
 		Volumes: append([]corev1.Volume{{
 			Name:         "tmp-dir",
 			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: resource.NewQuantity(100<<20, resource.BinarySI)}},
@@ -95,7 +95,7 @@ func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources 
 			ImagePullPolicy: corev1.PullIfNotPresent,
 			Env:             env(fn, rt, config),
 			Resources:       resources,
-			SecurityContext: containerSecurity(fn),
+			SecurityContext: overlay(RestrictedContainer(), fn.Spec.ContainerSecurityContext),
 			VolumeMounts:    append([]corev1.VolumeMount{{Name: "tmp-dir", MountPath: "/tmp"}}, mounts...),
 			Ports:           []corev1.ContainerPort{{ContainerPort: port, Protocol: corev1.ProtocolTCP}},
 			// Tried each second, not each fifth, so that a start is noticed
@@ -111,20 +111,6 @@ func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources 
 func probe(probe corev1.Probe) *corev1.Probe {
 	probe.ProbeHandler = corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(port)}}
 	return &probe
-}
-
-func podSecurity(fn *v1alpha2.Function) *corev1.PodSecurityContext {
-	if fn.Spec.PodSecurityContext != nil {
-		return fn.Spec.PodSecurityContext
-	}
-	return RestrictedPod()
-}
-
-func containerSecurity(fn *v1alpha2.Function) *corev1.SecurityContext {
-	if fn.Spec.ContainerSecurityContext != nil {
-		return fn.Spec.ContainerSecurityContext
-	}
-	return RestrictedContainer()
 }
 
 // env is the user's variables, then the system's, which win: names that

@@ -24,7 +24,7 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 		condition.Message = fmt.Sprintf("Deployment %s is ready", deployment.Name)
 		return condition
 	}
-	if failure := podFailure(pods); failure != "" {
+	if failure := podFailure(deployment.Labels[v1alpha2.LabelFunctionName], pods); failure != "" {
 		condition.Status, condition.Reason = corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed
 		condition.Message = fmt.Sprintf("Deployment %s failed: %s", deployment.Name, failure)
 		if status.AvailableReplicas > 0 {
@@ -65,8 +65,8 @@ func unavailable(deployment *appsv1.Deployment) bool {
 	return false
 }
 
-// podFailure is the reason why one of the Pods can't run, or "".
-func podFailure(pods []corev1.Pod) string {
+// podFailure is the reason why one of the Function's Pods can't run, or "".
+func podFailure(function string, pods []corev1.Pod) string {
 	for i := range pods {
 		pod := &pods[i]
 		if pod.DeletionTimestamp != nil {
@@ -74,7 +74,7 @@ func podFailure(pods []corev1.Pod) string {
 		}
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.Name == Container && !status.Ready {
-				if failure := containerFailure(status); failure != "" {
+				if failure := containerFailure(function, status); failure != "" {
 					return failure
 				}
 			}
@@ -86,7 +86,7 @@ func podFailure(pods []corev1.Pod) string {
 	return ""
 }
 
-func containerFailure(status corev1.ContainerStatus) string {
+func containerFailure(function string, status corev1.ContainerStatus) string {
 	ended := status.State.Terminated
 	if ended == nil {
 		ended = status.LastTerminationState.Terminated
@@ -101,8 +101,8 @@ func containerFailure(status corev1.ContainerStatus) string {
 		first, _, _ := strings.Cut(message, "\n")
 		return first + "; correct spec.source"
 	}
-	return fmt.Sprintf("its container ended with exit code %d; its log says why: kubectl logs -l %s=<name> -c %s --previous",
-		ended.ExitCode, v1alpha2.LabelFunctionName, Container)
+	return fmt.Sprintf("its container ended with exit code %d; its log says why: kubectl logs -l %s=%s -c %s --previous",
+		ended.ExitCode, v1alpha2.LabelFunctionName, function, Container)
 }
 
 // stuck are the reasons of a waiting container that don't go away by themselves.

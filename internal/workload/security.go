@@ -1,6 +1,8 @@
 package workload
 
 import (
+	"encoding/json"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 )
@@ -29,4 +31,21 @@ func RestrictedContainer() *corev1.SecurityContext {
 		RunAsNonRoot:             ptr.To(true),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
+}
+
+// overlay puts the settings that a user made over the defaults; what the user
+// left open stays as it is.
+func overlay[T any](defaults, users *T) *T {
+	if users == nil {
+		return defaults
+	}
+	// Decoding leaves alone what the text doesn't name, at each depth.
+	text, err := json.Marshal(users)
+	if err == nil {
+		err = json.Unmarshal(text, defaults)
+	}
+	if err != nil {
+		return users
+	}
+	return defaults
 }
