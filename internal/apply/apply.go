@@ -66,8 +66,14 @@ func (a *Applier) Apply(ctx context.Context, desired client.Object) (Result, err
 	if err != nil {
 		return Unchanged, err
 	}
-	if live != nil && isAsDesired(live, object, desired) {
-		return Unchanged, copyInto(desired, live)
+	if live != nil {
+		unchanged, err := isAsDesired(live, object)
+		if err != nil {
+			return Unchanged, fmt.Errorf("compare %s %s: %w", kind, desired.GetName(), err)
+		}
+		if unchanged {
+			return Unchanged, copyInto(desired, live)
+		}
 	}
 	config := client.ApplyConfigurationFromUnstructured(object)
 	if err := a.Client.Apply(ctx, config, client.FieldOwner(a.Manager), client.ForceOwnership); err != nil {
@@ -82,9 +88,6 @@ func (a *Applier) observe(ctx context.Context, desired client.Object, kind strin
 	live := desired.DeepCopyObject().(client.Object)
 	key := client.ObjectKeyFromObject(desired)
 	err := a.Client.Get(ctx, key, live)
-	if err == nil {
-		return live, Updated, nil
-	}
 	if apierrors.IsNotFound(err) {
 		err = a.Live.Get(ctx, key, live)
 	}
@@ -126,14 +129,44 @@ func marked(desired client.Object) (*unstructured.Unstructured, error) {
 }
 
 // isAsDesired tells whether the same was applied last and nobody changed it since.
-func isAsDesired(live client.Object, object *unstructured.Unstructured, desired client.Object) bool {
+func isAsDesired(live client.Object, object *unstructured.Unstructured) (bool, error) {
 	if live.GetAnnotations()[annotationApplied] != object.GetAnnotations()[annotationApplied] {
-		return false
+		return false, nil
 	}
-	wanted := desired.DeepCopyObject().(client.Object)
-	// These are the API server's; the rest of what desired leaves open is ignored by the comparison.
-	wanted.GetObjectKind().SetGroupVersionKind(live.GetObjectKind().GroupVersionKind())
-	return equality.Semantic.DeepDerivative(wanted, live)
+	current, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return false, err
+	}
+	// The kind isn't in what a typed client reads.
+	current["apiVersion"], current["kind"] = object.GetAPIVersion(), object.GetKind()
+	return covers(current, object.Object), nil
+}
+
+// covers tells whether the live value has all that is desired, and maybe more.
+// Other than equality.Semantic.DeepDerivative it takes a desired false or 0
+// for a wish, not for an omission: those are left out of the content already.
+func covers(live, desired any) bool {
+	switch desired := desired.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		current, isMap := live.(map[string]any)
+		for key, value := range desired {
+			if !isMap || !covers(current[key], value) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		current, _ := live.([]any)
+		for i, value := range desired {
+			if i >= len(current) || !covers(current[i], value) {
+				return false
+			}
+		}
+		return true
+	}
+	return equality.Semantic.DeepEqual(live, desired)
 }
 
 func copyInto(target, from client.Object) error {
