@@ -8,6 +8,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8svalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -59,9 +60,12 @@ func DependenciesLabel(tag string) string {
 	return tag[:min(len(tag), 40)]
 }
 
-// JobName is the name of a Function's build of the dependency layer.
+// JobName is the name of a Function's build of the dependency layer. A Job's
+// name becomes a label, so that the end of a long Function's name is left out:
+// the tag tells builds apart.
 func JobName(function, tag string) string {
-	return function + "-build-" + tag[:min(len(tag), 10)]
+	suffix := "-build-" + tag[:min(len(tag), 10)]
+	return function[:min(len(function), k8svalidation.DNS1123LabelMaxLength-len(suffix))] + suffix
 }
 
 // Job installs the dependencies in the runtime's own image as the Function's
