@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,43 +28,43 @@ func newStatusCommand(c *choice) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printStatus(cmd, p, s)
+			printStatus(cmd.OutOrStdout(), p, s)
 			return problem(p, s)
 		},
 	}
 }
 
-func printStatus(cmd *cobra.Command, p *plan.Plan, s *status.Status) {
+func printStatus(w io.Writer, p *plan.Plan, s *status.Status) {
 	state := "starting"
 	if s.Ready {
 		state = "ready"
 	}
-	cmd.Printf("cluster     %s (%s)\n", p.Name, state)
-	cmd.Printf("kubeconfig  %s\n", p.Kubeconfig())
-	cmd.Printf("API server  https://127.0.0.1:%d\n", p.APIPort)
-	cmd.Printf("node        %s, pods %s, Services %s\n", p.NodeIP(), p.Pods, p.Services)
-	cmd.Printf("registry    %s\n", p.Registry())
-	cmd.Printf("logs        %s\n", p.Path("logs"))
+	fmt.Fprintf(w, "cluster     %s (%s)\n", p.Name, state)
+	fmt.Fprintf(w, "kubeconfig  %s\n", p.Kubeconfig())
+	fmt.Fprintf(w, "API server  https://127.0.0.1:%d\n", p.APIPort)
+	fmt.Fprintf(w, "node        %s, pods %s, Services %s\n", p.NodeIP(), p.Pods, p.Services)
+	fmt.Fprintf(w, "registry    %s\n", p.Registry())
+	fmt.Fprintf(w, "logs        %s\n", p.Path("logs"))
 	for _, step := range s.Steps {
 		if step.Done {
-			cmd.Printf("  ✓ %s (%.1fs)\n", step.Name, step.Took.Seconds())
+			fmt.Fprintf(w, "  ✓ %s (%.1fs)\n", step.Name, step.Took.Seconds())
 			continue
 		}
-		cmd.Printf("  … %s (%.1fs)\n", step.Name, time.Since(step.Started).Seconds())
+		fmt.Fprintf(w, "  … %s (%.1fs)\n", step.Name, time.Since(step.Started).Seconds())
 	}
 	for _, component := range s.Components {
 		state := "runs"
 		if component.Exited != "" {
 			state = component.Exited
 		}
-		cmd.Printf("  %-26s %s\n", component.Name, state)
+		fmt.Fprintf(w, "  %-26s %s\n", component.Name, state)
 	}
 	for _, port := range s.NodePorts {
 		state := "127.0.0.1:" + strconv.Itoa(port.Port)
 		if port.Problem != "" {
 			state = port.Problem + fmt.Sprintf(" (it answers on %s:%d)", p.NodeIP(), port.Port)
 		}
-		cmd.Printf("  node port %-16s %s\n", port.Service, state)
+		fmt.Fprintf(w, "  node port %-16s %s\n", port.Service, state)
 	}
 }
 

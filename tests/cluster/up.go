@@ -61,12 +61,19 @@ func up(ctx context.Context, c *choice, printer *progress.Printer) (*plan.Plan, 
 		p = &plan.Plan{}
 	}
 	p.Name, p.Dir = c.name, c.dir
-	if !supervisor.Running(p) {
+	if !supervisor.Running(p) || failed(p) {
 		if err := start(ctx, p, printer); err != nil {
 			return nil, err
 		}
 	}
 	return p, follow(ctx, p, printer)
+}
+
+// failed says that a start went wrong: the cluster was never of use, and may be
+// replaced.
+func failed(p *plan.Plan) bool {
+	s, err := status.Read(p.Dir)
+	return err == nil && s != nil && s.Error != ""
 }
 
 // lockDir lets a second `up` wait for the first one.

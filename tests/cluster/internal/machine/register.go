@@ -148,13 +148,13 @@ func restoreShared() error {
 	return os.RemoveAll(registerDir)
 }
 
-// lock keeps other commands from the register; the file is never replaced
-// while somebody holds it, except by the one that removes all.
+// lock keeps other commands from the register. Its file is outside of it, since
+// who removes the register must hold the lock still.
 func lock() (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Join(registerDir, "clusters"), 0o755); err != nil {
 		return nil, fmt.Errorf("make register: %w", err)
 	}
-	f, err := os.OpenFile("/run/lock/serverless-cluster", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(registerDir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}

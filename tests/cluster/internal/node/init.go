@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,15 +34,25 @@ func Run(ctx context.Context, p *plan.Plan, control io.Reader, events io.Writer)
 	if _, err := io.ReadFull(control, make([]byte, 1)); err != nil {
 		return fmt.Errorf("wait for the network: %w", err)
 	}
-	// Programs start each other by name: containerd its shim, kube-proxy iptables.
-	if err := os.Setenv("PATH", p.Binaries+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"); err != nil {
-		return fmt.Errorf("set path: %w", err)
+	if err := setEnvironment(p); err != nil {
+		return err
 	}
 	n := &node{plan: p, tell: teller(events)}
 	n.processes = newProcesses(p, func(c status.Component) { n.tell(status.Event{Component: &c}) })
 	go n.bringUp(ctx)
 	_, err := io.Copy(io.Discard, control) // ends with the supervisor
 	return err
+}
+
+// setEnvironment is the host's, for the sake of certificates and proxies, but for
+// what the node's programs have to find or leave alone.
+func setEnvironment(p *plan.Plan) error {
+	return errors.Join(
+		// Programs start each other by name: containerd its shim, kube-proxy iptables.
+		os.Setenv("PATH", p.Binaries+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+		// The registry would send traces to a collector that isn't there.
+		os.Setenv("OTEL_TRACES_EXPORTER", "none"),
+	)
 }
 
 // teller writes events; a pipe takes lines of this size whole, so that several
@@ -140,13 +151,22 @@ func (n *node) startControlPlane(ctx context.Context) error {
 }
 
 func (n *node) startNode(ctx context.Context) error {
-	components := append(component.Node(n.plan), component.Controllers(n.plan)...)
-	for _, c := range append(components, component.Services(n.plan)...) {
+	for _, c := range append(component.Node(n.plan), component.Controllers(n.plan)...) {
 		if err := n.processes.start(c); err != nil {
 			return err
 		}
 	}
-	return n.processes.run(ctx, component.ApplyAddons(n.plan))
+	// Before the programs that it allows to read from the API: they would try
+	// at once, and again only after a while.
+	if err := n.processes.run(ctx, component.ApplyAddons(n.plan)); err != nil {
+		return err
+	}
+	for _, c := range component.Services(n.plan) {
+		if err := n.processes.start(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *node) waitNode(ctx context.Context) error {
