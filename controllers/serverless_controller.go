@@ -8,6 +8,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/chartutil"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -26,6 +27,8 @@ const (
 	// removalInterval is how often the uninstallation looks for what was not
 	// watched; most of its steps are woken by a watch.
 	removalInterval = time.Second
+	// cacheDelay is how long the cache is given to learn of a write.
+	cacheDelay = 100 * time.Millisecond
 )
 
 // ServerlessReconciler installs, keeps and uninstalls the module as the
@@ -47,6 +50,15 @@ type ServerlessReconciler struct {
 
 // Reconcile takes one Serverless resource a step further.
 func (r *ServerlessReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	result, err := r.reconcile(ctx, request)
+	if apierrors.IsConflict(err) {
+		// The cache is behind our own last write, which is no failure.
+		return ctrl.Result{RequeueAfter: cacheDelay}, nil
+	}
+	return result, err
+}
+
+func (r *ServerlessReconciler) reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	list := &v1alpha1.ServerlessList{}
 	if err := r.Client.List(ctx, list); err != nil {
 		return ctrl.Result{}, fmt.Errorf("list Serverless resources: %w", err)
@@ -177,7 +189,7 @@ func (r *ServerlessReconciler) publish(ctx context.Context, serverless *v1alpha1
 		return fmt.Errorf("update status: %w", err)
 	}
 	for _, event := range module.Events(former.Status, serverless.Status) {
-		r.Recorder.Eventf(serverless, nil, event.Type, event.Reason, "Reconcile", "%s", shorten(event.Message))
+		r.Recorder.Eventf(serverless, nil, event.Type, event.Reason, event.Action, "%s", shorten(event.Message))
 	}
 	return nil
 }

@@ -13,8 +13,11 @@ import (
 
 // Event tells the user about one change of the status.
 type Event struct {
-	Type    string
-	Reason  string
+	Type   string
+	Reason string
+	// Action tells events apart that are recorded at the same time for the
+	// same reason; otherwise all but one are counted, and their messages lost.
+	Action  string
 	Message string
 }
 
@@ -41,6 +44,7 @@ func settingEvents(before, after v1alpha1.ServerlessStatus) []Event {
 			events = append(events, Event{
 				Type:    corev1.EventTypeNormal,
 				Reason:  string(v1alpha1.ReasonConfiguration),
+				Action:  "Set " + setting.name,
 				Message: fmt.Sprintf("%s set from '%s' to '%s'", setting.name, setting.before, setting.after),
 			})
 		}
@@ -55,7 +59,7 @@ func conditionEvents(before, after v1alpha1.ServerlessStatus) []Event {
 		if former != nil && former.Status == current.Status && former.Reason == current.Reason && former.Message == current.Message {
 			continue
 		}
-		event := Event{Type: corev1.EventTypeNormal, Reason: current.Reason, Message: current.Message}
+		event := Event{Type: corev1.EventTypeNormal, Reason: current.Reason, Action: current.Type, Message: current.Message}
 		if current.Status == metav1.ConditionFalse || strings.HasPrefix(current.Message, "Warning") {
 			event.Type = corev1.EventTypeWarning
 		}

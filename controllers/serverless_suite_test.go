@@ -1,0 +1,210 @@
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"helm.sh/helm/v3/pkg/chartutil"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+	"kyma-project.io/serverless/charts"
+	"kyma-project.io/serverless/controllers"
+	"kyma-project.io/serverless/internal/chart"
+	"kyma-project.io/serverless/internal/installation"
+	"kyma-project.io/serverless/internal/module"
+)
+
+// operatorWorld is a cluster in which the operator runs.
+type operatorWorld struct {
+	client.Client
+	// writes counts what the operator wrote, dry runs left out.
+	writes *atomic.Int64
+}
+
+// startOperator starts an API server and the operator.
+func startOperator() *operatorWorld {
+	GinkgoHelper()
+	config, scheme := startAPIServer("operator.kyma-project.io_serverlesses.yaml")
+	direct, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+
+	world := &operatorWorld{Client: direct, writes: &atomic.Int64{}}
+	mgr, err := ctrl.NewManager(world.counting(config), ctrl.Options{
+		Scheme:  scheme,
+		Cache:   controllers.ServerlessCacheOptions(),
+		Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: scheme, Mapper: mgr.GetRESTMapper()})
+	Expect(err).NotTo(HaveOccurred())
+	cluster, err := discovery.NewDiscoveryClientForConfig(config)
+	Expect(err).NotTo(HaveOccurred())
+	parts, err := chart.Load(charts.Serverless, "serverless")
+	Expect(err).NotTo(HaveOccurred())
+
+	reconciler := &controllers.ServerlessReconciler{
+		Client:       mgr.GetClient(),
+		Live:         live,
+		Capabilities: func() (*chartutil.Capabilities, error) { return chart.Capabilities(cluster) },
+		Chart:        parts,
+		Images: module.Images{
+			FunctionController: "registry.test/function-controller:1",
+			FunctionBuilder:    "registry.test/function-builder:1",
+			FunctionRegistry:   "registry.test/function-registry:1",
+			RuntimeNodejs22:    "registry.test/function-runtime-nodejs22:1",
+		},
+		Installation: installation.New(live, mgr.GetClient()),
+		Recorder:     mgr.GetEventRecorder("serverless-operator"),
+	}
+	Expect(reconciler.SetupWithManager(mgr)).To(Succeed())
+
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(ctx) }()
+	DeferCleanup(func() {
+		cancel()
+		Expect(<-stopped).To(Succeed())
+	})
+	Expect(world.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
+	return world
+}
+
+// counting returns a configuration whose writes are counted. Events are left
+// out: they follow from writes of the status.
+func (w *operatorWorld) counting(config *rest.Config) *rest.Config {
+	counted := rest.CopyConfig(config)
+	counted.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			reads := request.Method == http.MethodGet || request.URL.Query().Has("dryRun")
+			if !reads && !strings.Contains(request.URL.Path, "/events") {
+				w.writes.Add(1)
+			}
+			return next.RoundTrip(request)
+		})
+	})
+	return counted
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// serverless builds a resource for the module.
+func serverless(namespace, name string, spec v1alpha1.ServerlessSpec) *v1alpha1.Serverless {
+	return &v1alpha1.Serverless{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
+}
+
+// internalRegistry is the spec that asks for the module's own registry.
+func internalRegistry() v1alpha1.ServerlessSpec {
+	return v1alpha1.ServerlessSpec{DockerRegistry: &v1alpha1.DockerRegistry{EnableInternal: new(true)}}
+}
+
+// install creates a resource, plays the Deployments' controller, and waits for a state.
+func (w *operatorWorld) install(ctx context.Context, object *v1alpha1.Serverless, state v1alpha1.State) {
+	GinkgoHelper()
+	Expect(w.Create(ctx, object)).To(Succeed())
+	w.becomes(ctx, object, state)
+}
+
+// becomes waits until a resource is in a state, and everything is available meanwhile.
+func (w *operatorWorld) becomes(ctx context.Context, object *v1alpha1.Serverless, state v1alpha1.State) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		w.makeAvailable(ctx, g, object.Namespace)
+		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+		g.Expect(object.Status.State).To(Equal(state), "conditions: %v", object.Status.Conditions)
+	}).Should(Succeed())
+}
+
+// edit changes a resource, whatever else changes it.
+func (w *operatorWorld) edit(ctx context.Context, object *v1alpha1.Serverless, change func()) {
+	GinkgoHelper()
+	Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		if err := w.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		change()
+		return w.Update(ctx, object)
+	})).To(Succeed())
+}
+
+// makeAvailable reports each Deployment as available in its present generation.
+func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace string) {
+	list := &appsv1.DeploymentList{}
+	g.Expect(w.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	for _, deployment := range list.Items {
+		if deployment.Status.ObservedGeneration == deployment.Generation {
+			continue
+		}
+		deployment.Status.ObservedGeneration = deployment.Generation
+		deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
+		g.Expect(w.Status().Update(ctx, &deployment)).To(Succeed())
+	}
+}
+
+// removeAll deletes all resources and waits until they are gone.
+func (w *operatorWorld) removeAll(ctx context.Context) {
+	GinkgoHelper()
+	list := &v1alpha1.ServerlessList{}
+	Eventually(func(g Gomega) {
+		g.Expect(w.List(ctx, list)).To(Succeed())
+		for _, item := range list.Items {
+			g.Expect(client.IgnoreNotFound(w.Delete(ctx, &item))).To(Succeed())
+		}
+		g.Expect(list.Items).To(BeEmpty())
+	}).Should(Succeed())
+}
+
+// env returns the environment of the first container of the function controller.
+func (w *operatorWorld) env(ctx context.Context, namespace string) (map[string]string, error) {
+	deployment := &appsv1.Deployment{}
+	if err := w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serverless-ctrl-mngr"}, deployment); err != nil {
+		return nil, fmt.Errorf("get function controller: %w", err)
+	}
+	env := map[string]string{}
+	for _, variable := range deployment.Spec.Template.Spec.Containers[0].Env {
+		env[variable.Name] = variable.Value
+	}
+	return env, nil
+}
+
+// haveCondition matches a resource with a condition.
+func haveCondition(kind v1alpha1.ConditionType, status metav1.ConditionStatus, reason v1alpha1.ConditionReason, message string) OmegaMatcher {
+	return WithTransform(func(object *v1alpha1.Serverless) string {
+		found := meta.FindStatusCondition(object.Status.Conditions, string(kind))
+		if found == nil {
+			return ""
+		}
+		return fmt.Sprint(found.Status, "/", found.Reason, ": ", found.Message)
+	}, Equal(fmt.Sprint(status, "/", reason, ": ", message)))
+}
+
+// managedObjects names what the operator left in the cluster.
+func managedObjects(ctx context.Context, world *operatorWorld) []string {
+	GinkgoHelper()
+	var names []string
+	for _, kind := range installation.Kinds {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		Expect(world.List(ctx, list, client.MatchingLabelsSelector{Selector: installation.Selector()})).To(Succeed())
+		for _, item := range list.Items {
+			names = append(names, kind.Kind+" "+item.Name)
+		}
+	}
+	return names
+}
