@@ -121,5 +121,5 @@ deploy: manifests render-manifest ## Install the operator (IMG_REGISTRY, IMG_TAG
 
 .PHONY: undeploy
 undeploy: render-manifest ## Uninstall the module and the operator.
-	kubectl delete --ignore-not-found --all-namespaces --all serverlesses.operator.kyma-project.io
+	! kubectl get crd serverlesses.operator.kyma-project.io >/dev/null 2>&1 || kubectl delete --all-namespaces --all serverlesses.operator.kyma-project.io
 	kubectl delete --ignore-not-found -f $(MANIFEST)
