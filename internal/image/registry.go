@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -19,7 +20,7 @@ import (
 type Registry struct {
 	location Location
 	puller   *remote.Puller
-	pusher   *remote.Pusher
+	options  []remote.Option
 }
 
 // NewRegistry returns a client of the registry at the location.
@@ -34,11 +35,7 @@ func NewRegistry(location Location) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up registry %s: %w", location.Push, err)
 	}
-	pusher, err := remote.NewPusher(options...)
-	if err != nil {
-		return nil, fmt.Errorf("set up registry %s: %w", location.Push, err)
-	}
-	return &Registry{location: location, puller: puller, pusher: pusher}, nil
+	return &Registry{location: location, puller: puller, options: options}, nil
 }
 
 // Registries are the clients by location, each made once.
@@ -122,7 +119,9 @@ func (r *Registry) push(ctx context.Context, repository, tag string, image v1.Im
 	if err != nil {
 		return err
 	}
-	if err := r.pusher.Push(ctx, reference, image); err != nil {
+	// Not with a remote.Pusher that is kept: it remembers each blob that it has
+	// sent, and would never send it again to a registry that lost it.
+	if err := remote.Push(reference, image, append(slices.Clone(r.options), remote.WithContext(ctx))...); err != nil {
 		return r.unavailable(err)
 	}
 	return nil
