@@ -1,0 +1,124 @@
+package build_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/build"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const golden = "testdata/job.yaml"
+
+func TestJobOfABuild(t *testing.T) {
+	got, err := yaml.Marshal(job(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs; go test -update writes it:\n%s", golden, got)
+	}
+}
+
+func TestBuildIsRestricted(t *testing.T) {
+	template := job(t).Spec.Template
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for _, result := range evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
+		if !result.Allowed {
+			t.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
+		}
+	}
+}
+
+// A package's install script is a stranger's code.
+func TestInstallSeesNoCredentialToPush(t *testing.T) {
+	spec := job(t).Spec.Template.Spec
+	if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
+		t.Error("an API token is mounted")
+	}
+	pushes := map[string]bool{}
+	for _, volume := range spec.Volumes {
+		pushes[volume.Name] = volume.Secret != nil && volume.Secret.SecretName == "serverless-registry-config-default"
+	}
+	if !pushes["push-credentials"] {
+		t.Fatal("no volume has the credential to push")
+	}
+	for _, mount := range spec.InitContainers[0].VolumeMounts {
+		if pushes[mount.Name] {
+			t.Errorf("install has the credential to push at %s", mount.MountPath)
+		}
+	}
+}
+
+func TestJobOfALongNameIsAccepted(t *testing.T) {
+	tag := strings.Repeat("0123456789", 6)
+	for _, function := range []string{"a", strings.Repeat("a", 46), strings.Repeat("a", 47), strings.Repeat("a", 63)} {
+		name := build.JobName(function, tag)
+		if errs := validation.IsDNS1123Label(name); errs != nil || !strings.HasSuffix(name, "-build-0123456789") {
+			t.Errorf("Function of %d letters: %s: %v", len(function), name, errs)
+		}
+	}
+}
+
+// The API server replaces $(NAME) in values, and $$ by $.
+func TestDependenciesArriveAsTheyAre(t *testing.T) {
+	in := jobInput(t)
+	in.Plan.Manifest = []byte(`{"overrides":{"a":"$b","c":"$(HOME)"}}`)
+	for _, variable := range build.Job(in).Spec.Template.Spec.InitContainers[0].Env {
+		if variable.Name == "DEPENDENCIES" && variable.Value != `{"overrides":{"a":"$$b","c":"$$(HOME)"}}` {
+			t.Errorf("got %s", variable.Value)
+		}
+	}
+}
+
+func job(t *testing.T) *batchv1.Job {
+	t.Helper()
+	return build.Job(jobInput(t))
+}
+
+func jobInput(t *testing.T) build.JobInput {
+	t.Helper()
+	return build.JobInput{
+		Function: &v1alpha2.Function{ObjectMeta: metav1.ObjectMeta{
+			Name: "orders", Namespace: "shop", UID: "11111111-2222-3333-4444-555555555555", Labels: map[string]string{"team": "orders"},
+		}},
+		Runtime: nodejs22(t),
+		Plan:    build.Plan{Image: "i", Dependencies: strings.Repeat("0123456789", 6), Manifest: []byte(`{"dependencies":{"ms":"2"}}`)},
+		Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("200m")},
+			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("700m")},
+		},
+		PackageRegistry: map[string][]byte{".npmrc": nil, "ca.crt": nil},
+		Target:          "registry.local:5000/shop.dependencies:0123", PlainHTTP: true, Attempt: 2,
+		JobConfig: build.JobConfig{
+			BuilderImage: "releases.local/builder:1", ServiceAccount: "serverless-function",
+			RegistrySecret: "serverless-registry-config-default", PackageRegistrySecret: "serverless-package-registry-config",
+		},
+	}
+}
