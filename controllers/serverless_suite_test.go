@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -12,6 +14,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
@@ -20,6 +23,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"kyma-project.io/serverless/api/operator/v1alpha1"
 	"kyma-project.io/serverless/charts"
@@ -43,6 +47,8 @@ func startOperator() *operatorWorld {
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
+	// The operator may do what its manifest says, and no more.
+	config = asOperator(config, direct)
 	world := &operatorWorld{Client: direct, writes: &atomic.Int64{}}
 	mgr, err := ctrl.NewManager(world.counting(config), ctrl.Options{
 		Scheme:  scheme,
@@ -82,6 +88,24 @@ func startOperator() *operatorWorld {
 	})
 	Expect(world.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
 	return world
+}
+
+// asOperator returns a configuration with the permissions of config/rbac.
+func asOperator(config *rest.Config, direct client.Client) *rest.Config {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	role := &rbacv1.ClusterRole{}
+	Expect(yaml.UnmarshalStrict(text, role)).To(Succeed())
+	Expect(direct.Create(context.Background(), role)).To(Succeed())
+	Expect(direct.Create(context.Background(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "operator"}},
+	})).To(Succeed())
+	restricted := rest.CopyConfig(config)
+	restricted.Impersonate = rest.ImpersonationConfig{UserName: "operator", Groups: []string{"system:authenticated"}}
+	return restricted
 }
 
 // counting returns a configuration whose writes are counted. Events are left
