@@ -1,0 +1,61 @@
+package logging_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kyma-project.io/serverless/internal/logging"
+)
+
+func TestLevelIsTheConfigurations(t *testing.T) {
+	for name, test := range map[string]struct {
+		text        string
+		debug, info bool
+	}{
+		"no file":      {"", false, true},
+		"empty file":   {"{}", false, true},
+		"debug":        {"logLevel: debug\nlogFormat: text", true, true},
+		"only errors":  {"logLevel: error", false, false},
+		"unknown keys": {"logLevel: debug\nother: 1", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := ""
+			if test.text != "" {
+				file = write(t, test.text)
+			}
+			logger, err := logging.FromFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if debug, info := logger.V(1).Enabled(), logger.Enabled(); debug != test.debug || info != test.info {
+				t.Errorf("debug %v and info %v, want %v and %v", debug, info, test.debug, test.info)
+			}
+		})
+	}
+}
+
+func TestConfigurationThatCannotBeReadIsNamed(t *testing.T) {
+	for name, test := range map[string]struct{ file, want string }{
+		"no such file":  {filepath.Join(t.TempDir(), "none.yaml"), "read log configuration"},
+		"no YAML":       {write(t, "{"), "parse log configuration"},
+		"no such level": {write(t, "logLevel: loud"), "use debug, info, warn or error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := logging.FromFile(test.file)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.file) {
+				t.Errorf("got %v, want %q of %s", err, test.want, test.file)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "log-config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
