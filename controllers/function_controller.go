@@ -29,9 +29,13 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// annotationBuildInputs on a Deployment names the inputs of its image: while
-// they stay the same, no registry is asked for anything.
-const annotationBuildInputs = "serverless.kyma-project.io/build-inputs"
+const (
+	// annotationBuildInputs on a Deployment names the inputs of its image:
+	// while they stay the same, no registry is asked for anything.
+	annotationBuildInputs = "serverless.kyma-project.io/build-inputs"
+	// annotationImage holds that image, whoever changes the one that runs.
+	annotationImage = "serverless.kyma-project.io/image"
+)
 
 // FunctionReconciler turns a Function into an image, a Deployment and a Service.
 type FunctionReconciler struct {
@@ -211,7 +215,7 @@ func (r *FunctionReconciler) runningImage(ctx context.Context, fn *v1alpha2.Func
 		// Something else was being built meanwhile; Ensure says that it is over.
 		return "", nil
 	}
-	return deployment.Spec.Template.Spec.Containers[0].Image, nil
+	return deployment.Annotations[annotationImage], nil
 }
 
 // deploy runs the image.
@@ -222,7 +226,7 @@ func (r *FunctionReconciler) deploy(ctx context.Context, fn *v1alpha2.Function, 
 	}
 	resources, _ := r.Profiles.Function.Resolve(asked)
 	desired := workload.Deployment(fn, rt, image, resources, r.Workload)
-	desired.Annotations = map[string]string{annotationBuildInputs: inputs}
+	desired.Annotations = map[string]string{annotationBuildInputs: inputs, annotationImage: image}
 	result, err := r.Applier.Apply(ctx, desired)
 	if err != nil {
 		return found.failed(v1alpha2.ReasonDeploymentFailed, err)
@@ -283,7 +287,9 @@ func (r *FunctionReconciler) writeStatus(ctx context.Context, fn *v1alpha2.Funct
 		return client.IgnoreNotFound(err)
 	}
 	for _, condition := range changed {
-		r.Recorder.Eventf(fn, nil, status.EventType(condition), string(condition.Reason), string(condition.Type), "%s", status.Note(condition.Message))
+		// Events of one reason and action are folded into the first, and the others' messages are lost.
+		action := fmt.Sprintf("%s@%d", condition.Type, fn.Generation)
+		r.Recorder.Eventf(fn, nil, status.EventType(condition), string(condition.Reason), action, "%s", status.Note(condition.Message))
 		log.FromContext(ctx).Info("condition changed", "type", condition.Type, "status", condition.Status, "reason", condition.Reason)
 	}
 	return nil

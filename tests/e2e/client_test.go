@@ -53,9 +53,10 @@ type caller struct {
 	mutex    sync.Mutex
 	calls    int
 	failures []string
+	stop     func()
 }
 
-// callThroughout starts a caller that stops with the spec.
+// callThroughout starts a caller, which goes on until it is stopped.
 func callThroughout(url string) *caller {
 	c := &caller{}
 	ctx, stop := context.WithCancel(context.Background())
@@ -72,7 +73,7 @@ func callThroughout(url string) *caller {
 			c.mutex.Unlock()
 		}
 	}()
-	DeferCleanup(func() { stop(); <-done })
+	c.stop = func() { stop(); <-done }
 	return c
 }
 

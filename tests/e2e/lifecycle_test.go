@@ -34,6 +34,12 @@ var _ = Describe("A Function in a namespace that enforces the restricted Pod Sec
 		pods = watchPods(ctx, namespace)
 	})
 
+	AfterAll(func() {
+		if calls != nil {
+			calls.stop()
+		}
+	})
+
 	It("is created with a dependency and answers over HTTP", func(ctx SpecContext) {
 		fn = nodejs(namespace, "hello", firstSource, lodash)
 		Expect(k8s.Create(ctx, fn)).To(Succeed())
