@@ -9,6 +9,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -17,6 +18,12 @@ import (
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
+)
+
+// A created Job is looked for in the cache at this interval, and at most this long.
+const (
+	cachePoll  = 5 * time.Millisecond
+	cacheDelay = 2 * time.Second
 )
 
 // Builder makes Functions' images.
@@ -28,8 +35,8 @@ type Builder struct {
 	MaxJobs int
 	JobConfig
 
-	mutex   sync.Mutex
-	started map[client.ObjectKey]time.Time
+	// starting has Jobs counted and created by one at a time.
+	starting sync.Mutex
 }
 
 // Request is what to build.
@@ -195,8 +202,8 @@ func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt i
 // createIfFree creates the Job unless as many as allowed are running, and
 // returns how many others are.
 func (b *Builder) createIfFree(ctx context.Context, job *batchv1.Job) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
+	b.starting.Lock()
+	defer b.starting.Unlock()
 	running, err := b.running(ctx)
 	if err != nil || running >= b.MaxJobs {
 		return running, err
@@ -204,11 +211,19 @@ func (b *Builder) createIfFree(ctx context.Context, job *batchv1.Job) (int, erro
 	if err := b.Client.Create(ctx, job); err != nil && !apierrors.IsAlreadyExists(err) {
 		return running, fmt.Errorf("create build Job %s: %w", job.Name, err)
 	}
-	b.started[client.ObjectKeyFromObject(job)] = time.Now()
+	b.awaitInCache(ctx, client.ObjectKeyFromObject(job))
 	return running, nil
 }
 
-// running counts the active Jobs, with those just created that the cache doesn't have yet.
+// awaitInCache waits until the next count has the Job, which takes some
+// milliseconds. One that was deleted right away doesn't hold up others for long.
+func (b *Builder) awaitInCache(ctx context.Context, job client.ObjectKey) {
+	_ = wait.PollUntilContextTimeout(ctx, cachePoll, cacheDelay, true, func(ctx context.Context) (bool, error) {
+		return b.Client.Get(ctx, job, &batchv1.Job{}) == nil, nil
+	})
+}
+
+// running counts the active Jobs.
 func (b *Builder) running(ctx context.Context) (int, error) {
 	var jobs batchv1.JobList
 	if err := b.Client.List(ctx, &jobs, client.MatchingLabels{v1alpha2.LabelManagedBy: v1alpha2.ManagedByController}); err != nil {
@@ -216,21 +231,11 @@ func (b *Builder) running(ctx context.Context) (int, error) {
 	}
 	running := 0
 	for i := range jobs.Items {
-		delete(b.started, client.ObjectKeyFromObject(&jobs.Items[i]))
 		if StateOf(&jobs.Items[i]) == Active {
 			running++
 		}
 	}
-	if b.started == nil {
-		b.started = map[client.ObjectKey]time.Time{}
-	}
-	for key, at := range b.started {
-		// A Job that never shows up was deleted right away.
-		if time.Since(at) > time.Minute {
-			delete(b.started, key)
-		}
-	}
-	return running + len(b.started), nil
+	return running, nil
 }
 
 func (b *Builder) findJob(ctx context.Context, namespace, dependencies string) (*batchv1.Job, error) {
