@@ -1,0 +1,136 @@
+package controllers_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+)
+
+// functionLifecycleSpecs are about Functions that need no Job (contract/functions.md 12, checks 45 to 52).
+func functionLifecycleSpecs(w *functionWorld) {
+	It("runs inline code from an image by digest, and says so", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "orders")
+		fn.Labels = map[string]string{"team": "shop"}
+		w.run(ctx, fn)
+
+		var configMap corev1.ConfigMap
+		Expect(w.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: childName(fn)}, &configMap)).To(Succeed())
+		Expect(configMap.Data).To(Equal(map[string]string{"source": fn.Spec.Source.Inline.Source, "dependencies": "{}"}))
+		Expect(configMap.Labels).To(HaveKeyWithValue("team", "shop"))
+		Expect(w.image(ctx, fn)).To(MatchRegexp(`^localhost:32137/%s__orders@sha256:[0-9a-f]{64}$`, fn.Namespace))
+		Expect(w.jobs(ctx, fn.Namespace)).To(BeEmpty())
+
+		var service corev1.Service
+		Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), &service)).To(Succeed())
+		Expect(service.Spec.Ports).To(HaveLen(1))
+		Expect(service.Spec.Ports[0].Port).To(BeEquivalentTo(80))
+		Expect(w.deployment(ctx, Default, fn).Spec.Template.Labels).To(HaveKeyWithValue(v1alpha2.LabelUUID, service.Spec.Selector[v1alpha2.LabelUUID]))
+
+		Expect(fn).To(haveStatus(v1alpha2.ConditionConfigurationReady, corev1.ConditionTrue, v1alpha2.ReasonConfigMapCreated,
+			Equal("ConfigMap "+configMap.Name+" created")))
+		Expect(fn.Status.Conditions[0].Type).To(Equal(v1alpha2.ConditionRunning), "the last changed comes first")
+		Expect(fn.Status.Runtime).To(Equal(v1alpha2.Runtime("nodejs22")))
+		Expect(fn.Status.FunctionResourceProfile).To(Equal("XS"))
+		Expect(fn.Status.BuildResourceProfile).To(Equal("slow"))
+		Expect(fn.Status.Replicas).To(BeEquivalentTo(1))
+		Eventually(func(g Gomega) {
+			g.Expect(w.events(ctx, fn)).To(ContainElements(
+				"Normal ConfigMapCreated", "Normal JobFinished", "Normal DeploymentCreated", "Normal DeploymentReady"))
+		}).Should(Succeed())
+	})
+
+	It("rolls an edit out without a Job, and back to the first image", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "edited")
+		first := fn.Spec.Source.Inline.Source
+		w.run(ctx, fn)
+		firstImage := w.image(ctx, fn)
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source = first + " // changed" })
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).NotTo(Equal(firstImage))
+		Expect(fn).To(haveStatus(v1alpha2.ConditionConfigurationReady, corev1.ConditionTrue, v1alpha2.ReasonConfigMapUpdated,
+			Equal(`Updated ConfigMap: "`+childName(fn)+`"`)))
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source = first })
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).To(Equal(firstImage))
+		Expect(w.jobs(ctx, fn.Namespace)).To(BeEmpty())
+	})
+
+	It("takes other settings into its Pods and keeps the image", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "settings")
+		w.run(ctx, fn)
+		before := w.image(ctx, fn)
+		w.change(ctx, fn, func() { fn.Spec.Env = []corev1.EnvVar{{Name: "GREETING", Value: "hello"}} })
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).To(Equal(before))
+		Expect(w.deployment(ctx, Default, fn).Spec.Template.Spec.Containers[0].Env).To(ContainElement(corev1.EnvVar{Name: "GREETING", Value: "hello"}))
+	})
+
+	It("keeps running when its spec becomes invalid", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "invalid")
+		w.run(ctx, fn)
+		before := w.image(ctx, fn)
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Dependencies = "foo" })
+		w.shows(ctx, fn, v1alpha2.ConditionConfigurationReady, corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec,
+			Equal("invalid source.inline.dependencies value: deps should start with '{' and end with '}'"))
+		Expect(fn).To(haveStatus(v1alpha2.ConditionRunning, corev1.ConditionTrue, v1alpha2.ReasonDeploymentReady, Not(BeEmpty())))
+		Expect(w.image(ctx, fn)).To(Equal(before))
+		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElement("Warning InvalidFunctionSpec"))
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Dependencies = "" })
+		w.becomesReady(ctx, fn)
+		Expect(fn).To(haveStatus(v1alpha2.ConditionConfigurationReady, corev1.ConditionTrue, v1alpha2.ReasonConfigMapUpdated, Not(BeEmpty())))
+	})
+
+	It("names a replacement for a runtime that is not offered", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "old")
+		fn.Spec.Runtime = "nodejs18"
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.shows(ctx, fn, v1alpha2.ConditionConfigurationReady, corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec,
+			Equal("cannot find runtime: nodejs18 is not offered by this installation; set spec.runtime to nodejs22"))
+		w.change(ctx, fn, func() { fn.Spec.Runtime = "python312" })
+		w.shows(ctx, fn, v1alpha2.ConditionConfigurationReady, corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec,
+			Equal("cannot find runtime: python312 is not offered by this installation; set spec.runtime to one of: nodejs22"))
+		w.change(ctx, fn, func() { fn.Spec.Runtime = "nodejs22" })
+		w.becomesReady(ctx, fn)
+	})
+
+	It("waits for a registry that is down, and goes on by itself", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "waiting")
+		w.run(ctx, fn)
+		before := w.image(ctx, fn)
+		w.registryDown.Store(true)
+		DeferCleanup(func() { w.registryDown.Store(false) })
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source += " // changed" })
+		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning,
+			HavePrefix("Build waits: registry "+w.registryHost+" is not available: "))
+		Expect(w.image(ctx, fn)).To(Equal(before))
+
+		w.registryDown.Store(false)
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).NotTo(Equal(before))
+	})
+}
+
+// events are the types and reasons of the Function's events.
+func (w *functionWorld) events(ctx context.Context, fn *v1alpha2.Function) []string {
+	GinkgoHelper()
+	var list eventsv1.EventList
+	Expect(w.List(ctx, &list, client.InNamespace(fn.Namespace))).To(Succeed())
+	var found []string
+	for _, event := range list.Items {
+		if event.Regarding.UID == fn.UID {
+			found = append(found, event.Type+" "+event.Reason)
+		}
+	}
+	return found
+}

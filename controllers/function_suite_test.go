@@ -1,0 +1,246 @@
+package controllers_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	openregistry "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/controllers"
+	"kyma-project.io/serverless/internal/apply"
+	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/preset"
+	"kyma-project.io/serverless/internal/registry"
+	functionruntime "kyma-project.io/serverless/internal/runtime"
+	"kyma-project.io/serverless/internal/workload"
+)
+
+const (
+	registrySecretName = "serverless-registry-config-default"
+	packagesSecretName = "serverless-package-registry-config"
+	functionAccount    = "serverless-function"
+	// moduleNamespace has the originals of what each namespace gets.
+	moduleNamespace = "kyma-system"
+	// maxJobs is how many builds may run at once.
+	maxJobs = 2
+	// nodesRegistry is the registry's address for nodes.
+	nodesRegistry = "localhost:32137"
+)
+
+// All specs of Functions share one API server, one manager and one registry.
+var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
+	world := &functionWorld{}
+	BeforeAll(func(ctx SpecContext) { world.start(ctx) })
+
+	Describe("resource", func() { functionResourceSpecs(world) })
+	Describe("namespace", func() { namespaceSpecs(world) })
+	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
+	Describe("build", func() { functionBuildSpecs(world) })
+	Describe("children", func() { functionChildrenSpecs(world) })
+})
+
+// functionWorld is a cluster in which the Function controller runs.
+type functionWorld struct {
+	client.Client
+	config *rest.Config
+	// registryDown makes the registry of Functions' images break off each request.
+	registryDown atomic.Bool
+	registryHost string
+	releases     *httptest.Server
+
+	mutex sync.Mutex
+	// writes are the paths that the controllers wrote to.
+	writes []string
+}
+
+func (w *functionWorld) start(ctx context.Context) {
+	GinkgoHelper()
+	config, scheme := startAPIServer("serverless.kyma-project.io_functions.yaml")
+	direct, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	w.Client, w.config = direct, config
+	w.startRegistries()
+	w.createOriginals(ctx)
+
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	config.Wrap(w.recordWrites)
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	w.setUp(mgr)
+
+	running, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(running) }()
+	DeferCleanup(func() {
+		cancel()
+		Expect(<-stopped).To(Succeed())
+	})
+}
+
+func (w *functionWorld) setUp(mgr ctrl.Manager) {
+	GinkgoHelper()
+	profiles, err := preset.Parse([]byte(`
+function: {resources: {defaultPreset: XS, presets: {XS: {requestCPU: 50m, requestMemory: 64Mi, limitCPU: 100m, limitMemory: 128Mi}}}}
+buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, requestMemory: 200Mi, limitCPU: 700m, limitMemory: 700Mi}}}}
+`))
+	Expect(err).NotTo(HaveOccurred())
+	packages, err := controllers.NewPackageRegistryCache(mgr, packagesSecretName)
+	Expect(err).NotTo(HaveOccurred())
+	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: "function-controller"}
+	functions := &controllers.FunctionReconciler{
+		Client: mgr.GetClient(), Applier: applier, Registries: &image.Registries{},
+		Builder: &build.Builder{
+			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: profiles.BuildJob, MaxJobs: maxJobs,
+			JobConfig: build.JobConfig{
+				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
+			},
+		},
+		Runtimes:          functionruntime.Catalog{"nodejs22": w.releaseBase()},
+		Profiles:          profiles,
+		Workload:          workload.Config{ServiceAccount: functionAccount},
+		Recorder:          mgr.GetEventRecorder("function-controller"),
+		PackageRegistries: packages,
+		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
+	}
+	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())
+	namespaces := &controllers.NamespaceReconciler{
+		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
+		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
+	}
+	Expect(namespaces.SetupWithManager(mgr)).To(Succeed())
+}
+
+// startRegistries starts the module's own registry for Functions, and one for releases.
+func (w *functionWorld) startRegistries() {
+	GinkgoHelper()
+	registry.LogTo(slog.New(slog.DiscardHandler))
+	storage := GinkgoT().TempDir()
+	Expect(os.WriteFile(filepath.Join(storage, "username"), []byte("user"), 0o600)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(storage, "password"), []byte("secret"), 0o600)).To(Succeed())
+	ctx, cancel := context.WithCancel(context.Background())
+	DeferCleanup(cancel)
+	own, err := registry.NewHandler(ctx, registry.Options{Storage: filepath.Join(storage, "images"), CredentialsDir: storage})
+	Expect(err).NotTo(HaveOccurred())
+	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		if w.registryDown.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		own.ServeHTTP(response, request)
+	}))
+	DeferCleanup(server.Close)
+	w.registryHost = strings.TrimPrefix(server.URL, "http://")
+
+	w.releases = httptest.NewServer(openregistry.New(openregistry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
+	DeferCleanup(w.releases.Close)
+
+	// Specs push dependency layers as the builder does.
+	docker := GinkgoT().TempDir()
+	text := `{"auths": {"` + w.registryHost + `": {"username": "user", "password": "secret"}}}`
+	Expect(os.WriteFile(filepath.Join(docker, "config.json"), []byte(text), 0o600)).To(Succeed())
+	GinkgoT().Setenv("DOCKER_CONFIG", docker)
+}
+
+// releaseBase publishes a base image of a few KB and returns its reference.
+func (w *functionWorld) releaseBase() string {
+	GinkgoHelper()
+	base, err := random.Image(1024, 2)
+	Expect(err).NotTo(HaveOccurred())
+	config, err := base.ConfigFile()
+	Expect(err).NotTo(HaveOccurred())
+	config = config.DeepCopy()
+	config.OS, config.Architecture = image.Platform().OS, image.Platform().Architecture
+	base, err = mutate.ConfigFile(base, config)
+	Expect(err).NotTo(HaveOccurred())
+	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/nodejs22:1")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(remote.Write(reference, base)).To(Succeed())
+	return reference.String()
+}
+
+// createOriginals creates what the operator's chart does.
+func (w *functionWorld) createOriginals(ctx context.Context) {
+	GinkgoHelper()
+	Expect(w.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: moduleNamespace}})).To(Succeed())
+	Expect(w.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: moduleNamespace, Name: registrySecretName, Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials},
+		},
+		Type: corev1.SecretTypeDockerConfigJson,
+		StringData: map[string]string{
+			"isInternal": "true", "username": "user", "password": "secret",
+			"pushRegAddr": w.registryHost, "pullRegAddr": nodesRegistry, corev1.DockerConfigJsonKey: "{}",
+		},
+	})).To(Succeed())
+	Expect(w.Create(ctx, &corev1.ServiceAccount{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: moduleNamespace, Name: functionAccount, Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigServiceAccount},
+		},
+		ImagePullSecrets:             []corev1.LocalObjectReference{{Name: registrySecretName}},
+		AutomountServiceAccountToken: new(false),
+	})).To(Succeed())
+}
+
+func (w *functionWorld) recordWrites(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if request.Method != http.MethodGet {
+			w.mutex.Lock()
+			w.writes = append(w.writes, request.Method+" "+request.URL.Path)
+			w.mutex.Unlock()
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+// writesTo are the controllers' writes to the namespace so far.
+func (w *functionWorld) writesTo(namespace string) []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	var found []string
+	for _, write := range w.writes {
+		if strings.Contains(write, "/namespaces/"+namespace+"/") {
+			found = append(found, write)
+		}
+	}
+	return found
+}
+
+// pushDependencies plays the builder: it publishes a layer.
+func (w *functionWorld) pushDependencies(ctx context.Context, reference string) {
+	GinkgoHelper()
+	root := GinkgoT().TempDir()
+	Expect(os.MkdirAll(filepath.Join(root, "node_modules"), 0o755)).To(Succeed())
+	// Each layer has a content of its own.
+	Expect(os.WriteFile(filepath.Join(root, "node_modules", "installed"), []byte(reference), 0o600)).To(Succeed())
+	reader, writer := io.Pipe()
+	go func() {
+		writer.CloseWithError(image.WriteTree(writer, root, []string{"node_modules"}, "/usr/src/app/function"))
+	}()
+	_, err := image.Target{Reference: reference, PlainHTTP: true}.PushLayer(ctx, reader)
+	Expect(err).NotTo(HaveOccurred())
+}
