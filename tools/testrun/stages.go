@@ -6,9 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // clusterName keeps the tests' cluster apart from the one that `make run` leaves running.
@@ -68,12 +74,50 @@ func goTests(ctx context.Context, log, directory string, env []string, args ...s
 	return parsed(ctx, log, parseGoTest, command(ctx, directory, env, "go", append([]string{"test", "-json"}, args...)...))
 }
 
+// nodeTests runs a Node.js runtime's tests with each version that its image has.
 func nodeTests(ctx context.Context, log, directory string) (tally, error) {
+	versions, err := nodeVersions(filepath.Join(directory, "image.yaml"))
+	if err != nil {
+		return tally{}, err
+	}
 	install := command(ctx, directory, nil, "npm", "ci", "--no-audit", "--no-fund")
 	if output, err := install.CombinedOutput(); err != nil {
 		return tally{}, fmt.Errorf("npm ci: %w\n%s", err, output)
 	}
-	return parsed(ctx, log, parseNodeTest, command(ctx, directory, nil, "npm", "test"))
+	var sum tally
+	for _, version := range versions {
+		tests := command(ctx, directory, nil, "npx", "--yes", "--package", version, "--", "npm", "test")
+		result, err := parsed(ctx, log, parseNodeTest, tests)
+		sum.add(result)
+		sum.failures = append(sum.failures, result.failures...)
+		if err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// nodeVersions are the npm packages with the Node.js binaries of a runtime's versions.
+func nodeVersions(file string) ([]string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var image struct {
+		Versions map[string]struct{ Node string }
+	}
+	if err := yaml.Unmarshal(text, &image); err != nil {
+		return nil, fmt.Errorf("parse %s: %w", file, err)
+	}
+	architecture := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+	if architecture == "" {
+		architecture = runtime.GOARCH
+	}
+	var packages []string
+	for _, name := range slices.Sorted(maps.Keys(image.Versions)) {
+		packages = append(packages, fmt.Sprintf("node-%s-%s@%s", runtime.GOOS, architecture, image.Versions[name].Node))
+	}
+	return packages, nil
 }
 
 // check is one test: the command succeeds.

@@ -19,6 +19,10 @@ const kubernetesVersion = "v1.37.2"
 
 const containerdVersion = "v2.4.2"
 
+// kubernetesBinary is not called after anything that its directory, put in
+// front of a user's PATH, would hide.
+const kubernetesBinary = "kubernetes"
+
 // programs are the names that the node's binary goes by.
 var programs = []string{
 	"coredns", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy",
@@ -36,13 +40,13 @@ func Kubernetes(ctx context.Context, root, module string) (string, error) {
 		return "", err
 	}
 	flags := versionFlags()
-	key := keyOf(source, flags, runtime.GOARCH, strings.Join(programs, " "))
+	key := keyOf(source, flags, runtime.GOARCH, strings.Join(programs, " "), kubernetesBinary)
 	return cached(root, "kubernetes", key, func(dir string) error {
-		binary := filepath.Join(dir, "node")
+		binary := filepath.Join(dir, kubernetesBinary)
 		if err := goCommand(ctx, module, nil, "build", "-ldflags", flags, "-o", binary, "."); err != nil {
 			return fmt.Errorf("build Kubernetes: %w", err)
 		}
-		return linkAll(dir, "node", programs)
+		return linkAll(dir, kubernetesBinary, programs)
 	})
 }
 
