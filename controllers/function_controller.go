@@ -283,7 +283,12 @@ func (r *FunctionReconciler) writeStatus(ctx context.Context, fn *v1alpha2.Funct
 	}
 	former := fn.DeepCopy()
 	fn.Status = found.status
-	if err := r.Status().Patch(ctx, fn, client.MergeFrom(former)); err != nil {
+	err := r.Status().Patch(ctx, fn, client.MergeFromWithOptions(former, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) {
+		// What was seen is out of date, so may be what was found. The newer version is on its way here.
+		return nil
+	}
+	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	for _, condition := range changed {
