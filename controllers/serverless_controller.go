@@ -19,6 +19,7 @@ import (
 	"kyma-project.io/serverless/internal/chart"
 	"kyma-project.io/serverless/internal/installation"
 	"kyma-project.io/serverless/internal/module"
+	"kyma-project.io/serverless/internal/status"
 )
 
 const (
@@ -189,20 +190,11 @@ func (r *ServerlessReconciler) publish(ctx context.Context, serverless *v1alpha1
 		return fmt.Errorf("update status: %w", err)
 	}
 	for _, event := range module.Events(former.Status, serverless.Status) {
-		r.Recorder.Eventf(serverless, nil, event.Type, event.Reason, event.Action, "%s", shorten(event.Message))
+		r.Recorder.Eventf(serverless, nil, event.Type, event.Reason, event.Action, "%s", status.Note(event.Message))
 	}
 	return nil
 }
 
 func lockedPatch(former client.Object) client.Patch {
 	return client.MergeFromWithOptions(former, client.MergeFromWithOptimisticLock{})
-}
-
-// shorten cuts a message to the length that the API server allows in an event.
-func shorten(message string) string {
-	const limit = 1024
-	if len(message) <= limit {
-		return message
-	}
-	return message[:limit-len("…")] + "…"
 }

@@ -78,6 +78,9 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err != nil {
 		return Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil
 	}
+	if err := b.endOtherJobs(ctx, in.Function, plan.Dependencies); err != nil {
+		return Result{}, err
+	}
 	repository := image.FunctionRepository(in.Function.Namespace, in.Function.Name)
 	digest, err := in.Registry.Find(ctx, repository, plan.Image)
 	if err != nil {
@@ -93,7 +96,7 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	}
 	reference := in.Registry.PullReference(repository, digest)
 	return Result{Image: reference, Condition: condition(corev1.ConditionTrue, v1alpha2.ReasonJobFinished,
-		fmt.Sprintf("Image %s is ready", reference))}, b.deleteJobs(ctx, in.Function, plan.Dependencies)
+		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
 func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (string, error) {
@@ -263,9 +266,10 @@ func (b *Builder) pods(ctx context.Context, job *batchv1.Job) ([]corev1.Pod, err
 	return pods.Items, nil
 }
 
-// deleteJobs ends the Function's builds of other dependencies, and forgets
-// those that failed: what they were for is not asked for any more.
-func (b *Builder) deleteJobs(ctx context.Context, fn *v1alpha2.Function, current string) error {
+// endOtherJobs ends the Function's builds of other dependencies than the
+// current ones, and forgets those that failed: what they were for is not
+// asked for any more, and others may wait for their place.
+func (b *Builder) endOtherJobs(ctx context.Context, fn *v1alpha2.Function, current string) error {
 	var jobs batchv1.JobList
 	err := b.Client.List(ctx, &jobs, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelUUID: string(fn.UID)})
 	if err != nil {
@@ -274,7 +278,7 @@ func (b *Builder) deleteJobs(ctx context.Context, fn *v1alpha2.Function, current
 	for i := range jobs.Items {
 		job := &jobs.Items[i]
 		isCurrent := current != "" && job.Labels[LabelDependencies] == DependenciesLabel(current)
-		if StateOf(job) == Succeeded || isCurrent && StateOf(job) == Active {
+		if isCurrent || StateOf(job) == Succeeded {
 			continue
 		}
 		if err := b.deleteJob(ctx, job); err != nil {

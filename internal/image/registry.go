@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -64,8 +65,13 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("registry %s is not available: %v; it will be tried again", e.Registry, e.Err)
+	reason := ownEnd.ReplaceAllString(e.Err.Error(), "")
+	return fmt.Sprintf("registry %s is not available: %s; it will be tried again", e.Registry, reason)
 }
+
+// ownEnd matches our own end of a connection, which is another one at each
+// try: with it, a condition would change all the time and say nothing more.
+var ownEnd = regexp.MustCompile(`[^\s:]+:\d+->`)
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 

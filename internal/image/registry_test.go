@@ -280,3 +280,14 @@ func fileIn(t *testing.T, img v1.Image, path string) string {
 		}
 	}
 }
+
+func TestTheSameFailureReadsTheSameAtEachTry(t *testing.T) {
+	first := &image.UnavailableError{Registry: "r", Err: errors.New("read tcp 10.90.0.7:45478->10.91.3.4:5000: connection reset by peer")}
+	second := &image.UnavailableError{Registry: "r", Err: errors.New("read tcp 10.90.0.7:45482->10.91.3.4:5000: connection reset by peer")}
+	if first.Error() != second.Error() {
+		t.Errorf("%q differs from %q", first, second)
+	}
+	if !strings.Contains(first.Error(), "10.91.3.4:5000: connection reset by peer") {
+		t.Errorf("%q doesn't tell what failed", first)
+	}
+}
