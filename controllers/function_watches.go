@@ -22,6 +22,10 @@ import (
 // firstBackoff is the time to the first try after an error.
 const firstBackoff = 200 * time.Millisecond
 
+// reconciliationTimeout keeps a registry that hangs from holding a worker. It
+// is enough to copy a base image over a slow line; what was copied stays.
+const reconciliationTimeout = 2 * time.Minute
+
 // SetupWithManager has the reconciler called for each change that matters to
 // a Function. Packages is the cache of the package registry Secrets. After
 // errors the next try is at most longestBackoff away.
@@ -43,6 +47,7 @@ func (r *FunctionReconciler) SetupWithManager(mgr ctrl.Manager, packages cache.C
 			func(ctx context.Context, secret *corev1.Secret) []reconcile.Request { return inNamespace(ctx, secret) }))).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
+			ReconciliationTimeout:   reconciliationTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, longestBackoff),
 		}).
 		Complete(r)

@@ -58,10 +58,10 @@ type Result struct {
 	RetryAfter time.Duration
 }
 
-// InputsKey identifies what the request builds, without any look at a
-// registry: a Function whose Deployment has the key is at rest.
+// InputsKey identifies what the request builds, and where to, without any
+// look at a registry: a Function whose Deployment has the key is at rest.
 func (r Request) InputsKey() string {
-	return image.Key(image.LayerFormat, image.Platform().String(), r.Runtime.Image, r.Source.Digest(),
+	return image.Key(image.LayerFormat, image.Platform().String(), r.Registry.PullAddress(), r.Runtime.Image, r.Source.Digest(),
 		string(r.Source.Dependencies), configKey(r.PackageRegistry))
 }
 

@@ -75,6 +75,9 @@ var ownEnd = regexp.MustCompile(`[^\s:]+:\d+->`)
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
+// PullAddress is where nodes pull from.
+func (r *Registry) PullAddress() string { return r.location.Pull }
+
 // PullReference is how a node names the image of the digest.
 func (r *Registry) PullReference(repository, digest string) string {
 	return r.location.Pull + "/" + repository + "@" + digest

@@ -47,6 +47,20 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 	return condition
 }
 
+// refused is the reason why the API server refuses the Deployment's Pods, such
+// as a quota or the namespace's Pod Security Standard, or "".
+func refused(deployment *appsv1.Deployment) string {
+	if deployment.Status.ObservedGeneration < deployment.Generation {
+		return ""
+	}
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
+			return condition.Message
+		}
+	}
+	return ""
+}
+
 func exceeded(deployment *appsv1.Deployment) bool {
 	for _, condition := range deployment.Status.Conditions {
 		if condition.Type == appsv1.DeploymentProgressing && condition.Reason == "ProgressDeadlineExceeded" {

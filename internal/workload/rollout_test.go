@@ -52,6 +52,17 @@ func TestRunningSaysHowTheRolloutGoes(t *testing.T) {
 			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: "False", Reason: "MinimumReplicasUnavailable"}},
 			want:       running("Unknown", "MinReplicasNotAvailable", "Minimum replicas not available for deployment d"),
 		},
+		"the API server refuses the new ones": {
+			replicas: 2, status: surging,
+			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "pods \"d-1\" is forbidden: violates PodSecurity"}},
+			want: running("False", "DeploymentFailed",
+				"Deployment d failed: pods \"d-1\" is forbidden: violates PodSecurity; the former revision keeps serving"),
+		},
+		"the API server refused those of the generation before": {
+			replicas: 2, status: withGeneration(surging, 1),
+			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "exceeded quota"}},
+			want:       running("Unknown", "DeploymentWaiting", "Deployment d is not ready yet"),
+		},
 		"crash loop with last words": {
 			replicas: 2, status: surging,
 			pods: []corev1.Pod{crashing("Error", "SyntaxError: Unexpected token\n    at handler.js:3\n")},
