@@ -75,13 +75,13 @@ func TestTooManyDependenciesAreRefused(t *testing.T) {
 
 // While the key stays, no registry is asked: it must change with whatever the image depends on.
 func TestInputsKeyChangesWithTheImage(t *testing.T) {
-	request := func(in inputs, image string) string {
+	request := func(in inputs, base, registry string) string {
 		src, rt := parse(t, in)
-		rt.Image = image
-		return build.Request{Source: src, Runtime: rt, PackageRegistry: in.packages}.InputsKey()
+		rt.Image = base
+		return build.Request{Source: src, Runtime: rt, PackageRegistry: in.packages, Registry: at(t, registry)}.InputsKey()
 	}
-	first := request(defaults(), "base:1")
-	if request(defaults(), "base:1") != first {
+	first := request(defaults(), "base:1", "r1")
+	if request(defaults(), "base:1", "r1") != first {
 		t.Error("the key differs from call to call")
 	}
 	for name, change := range map[string]func(*inputs){
@@ -91,13 +91,25 @@ func TestInputsKeyChangesWithTheImage(t *testing.T) {
 	} {
 		in := defaults()
 		change(&in)
-		if request(in, "base:1") == first {
+		if request(in, "base:1", "r1") == first {
 			t.Errorf("other %s, same key", name)
 		}
 	}
-	if request(defaults(), "base:2") == first {
+	if request(defaults(), "base:2", "r1") == first {
 		t.Error("other base, same key")
 	}
+	if request(defaults(), "base:1", "r2") == first {
+		t.Error("other registry, same key")
+	}
+}
+
+func at(t *testing.T, address string) *image.Registry {
+	t.Helper()
+	registry, err := image.NewRegistry(image.Location{Push: address, Pull: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
 }
 
 func defaults() inputs {
