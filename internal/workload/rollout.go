@@ -24,17 +24,12 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 		condition.Message = fmt.Sprintf("Deployment %s is ready", deployment.Name)
 		return condition
 	}
-	if failure := podFailure(deployment.Labels[v1alpha2.LabelFunctionName], pods); failure != "" {
+	if failure := failure(deployment, pods); failure != "" {
 		condition.Status, condition.Reason = corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed
 		condition.Message = fmt.Sprintf("Deployment %s failed: %s", deployment.Name, failure)
 		if status.AvailableReplicas > 0 {
 			condition.Message += "; the former revision keeps serving"
 		}
-		return condition
-	}
-	if exceeded(deployment) {
-		condition.Status, condition.Reason = corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed
-		condition.Message = fmt.Sprintf("Deployment %s failed: its Pods were not ready in time", deployment.Name)
 		return condition
 	}
 	if status.ObservedGeneration >= deployment.Generation && status.UpdatedReplicas == desired && unavailable(deployment) {
@@ -47,9 +42,13 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 	return condition
 }
 
-// refused is the reason why the API server refuses the Deployment's Pods, such
-// as a quota or the namespace's Pod Security Standard, or "".
-func refused(deployment *appsv1.Deployment) string {
+// failure is the reason why new Pods can't run, or "": the Pods' own, that of
+// the API server, which refuses them for a quota or for the namespace's Pod
+// Security Standard, or that they take too long.
+func failure(deployment *appsv1.Deployment, pods []corev1.Pod) string {
+	if reason := podFailure(deployment.Labels[v1alpha2.LabelFunctionName], pods); reason != "" {
+		return reason
+	}
 	if deployment.Status.ObservedGeneration < deployment.Generation {
 		return ""
 	}
@@ -57,17 +56,11 @@ func refused(deployment *appsv1.Deployment) string {
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
 			return condition.Message
 		}
-	}
-	return ""
-}
-
-func exceeded(deployment *appsv1.Deployment) bool {
-	for _, condition := range deployment.Status.Conditions {
 		if condition.Type == appsv1.DeploymentProgressing && condition.Reason == "ProgressDeadlineExceeded" {
-			return deployment.Status.ObservedGeneration >= deployment.Generation
+			return "its Pods were not ready in time"
 		}
 	}
-	return false
+	return ""
 }
 
 func unavailable(deployment *appsv1.Deployment) bool {
