@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -147,9 +145,6 @@ func setAnswer(deployment *appsv1.Deployment, answer string) {
 	container.Env = append(container.Env, corev1.EnvVar{Name: "ANSWER", Value: answer})
 }
 
-// freshConnections never keeps one that leads to a former Pod.
-var freshConnections = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
 // await asks until the answer is the wanted one.
 func await(ctx context.Context, url, wanted string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -157,7 +152,7 @@ func await(ctx context.Context, url, wanted string) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		answer, err := ask(ctx, url)
+		answer, err := endpoint.Ask(ctx, url)
 		if err == nil && answer == wanted {
 			return nil
 		}
@@ -167,18 +162,4 @@ func await(ctx context.Context, url, wanted string) error {
 		case <-ticker.C:
 		}
 	}
-}
-
-func ask(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := freshConnections.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return string(body), err
 }

@@ -3,8 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -17,28 +15,8 @@ import (
 	"kyma-project.io/serverless/tests/endpoint"
 )
 
-// freshConnections asks each time over a connection of its own, as clients do
-// that come through a load balancer: a Pod that is gone can't hide behind a kept one.
-var freshConnections = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-func ask(url string) (string, error) {
-	response, err := freshConnections.Get(url)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("status %s: %s", response.Status, body)
-	}
-	return string(body), nil
-}
-
 func answer(url string) func() (string, error) {
-	return func() (string, error) { return ask(url) }
+	return func() (string, error) { return endpoint.Ask(context.Background(), url) }
 }
 
 func expose(ctx context.Context, fn *v1alpha2.Function) string {
@@ -64,7 +42,10 @@ func callThroughout(url string) *caller {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			_, err := ask(url)
+			_, err := endpoint.Ask(ctx, url)
+			if ctx.Err() != nil {
+				return // The caller was stopped in the middle of a call.
+			}
 			c.mutex.Lock()
 			c.calls++
 			if err != nil {

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -56,28 +54,11 @@ func callExample(ctx context.Context, env *environment) error {
 	env.exampleURL = url
 	var answer string
 	if err := await(ctx, "answer of "+url, time.Minute, func(ctx context.Context) (bool, string, error) {
-		answer, err = get(ctx, url)
+		answer, err = endpoint.Ask(ctx, url)
 		return err == nil, "", err
 	}); err != nil {
 		return err
 	}
-	fmt.Printf("\n  $ curl %s\n  %s\n", url, answer)
+	fmt.Printf("\n  $ curl %s\n  %s\n", url, strings.TrimSpace(answer))
 	return nil
-}
-
-func get(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %s: %s", response.Status, body)
-	}
-	return strings.TrimSpace(string(body)), err
 }

@@ -40,7 +40,8 @@ func stages(assets string) []stage {
 			return goTests(ctx, log, ".", envtest, "./...")
 		}},
 		{"cluster", "the local Kubernetes", func(ctx context.Context, log string) (tally, error) {
-			return goTests(ctx, log, "tests/cluster", nil, "./...")
+			// Up, down, and nothing left: as root, on this machine.
+			return goTests(ctx, log, "tests/cluster", []string{"CLUSTER_TEST=1"}, "./...")
 		}},
 		{"nodejs", "the Node.js runtime", func(ctx context.Context, log string) (tally, error) {
 			return nodeTests(ctx, log, "runtimes/nodejs")
