@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,11 +41,26 @@ func (e *environment) show(ctx context.Context, program string, args ...string) 
 	return nil
 }
 
-// ask runs one of the project's programs and returns what it prints.
+// ask runs one of the project's programs, with its progress in view, and
+// returns what it prints.
 func (e *environment) ask(ctx context.Context, program string, args ...string) (string, error) {
+	return e.output(ctx, os.Stderr, program, args)
+}
+
+// askQuietly is ask without the progress, which is shown if it fails.
+func (e *environment) askQuietly(ctx context.Context, program string, args ...string) (string, error) {
+	var progress bytes.Buffer
+	output, err := e.output(ctx, &progress, program, args)
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, progress.String())
+	}
+	return output, err
+}
+
+func (e *environment) output(ctx context.Context, progress io.Writer, program string, args []string) (string, error) {
 	var output bytes.Buffer
 	command := exec.CommandContext(ctx, filepath.Join(e.tools, program), args...)
-	command.Stdout, command.Stderr = &output, os.Stderr
+	command.Stdout, command.Stderr = &output, progress
 	if err := command.Run(); err != nil {
 		return "", fmt.Errorf("run %s %s: %w", program, strings.Join(args, " "), err)
 	}

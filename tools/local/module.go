@@ -51,7 +51,7 @@ func publishImages(ctx context.Context, env *environment) error {
 		fmt.Fprintln(sum, digest)
 	}
 	env.tag = "local-" + hex.EncodeToString(sum.Sum(nil))[:12]
-	_, err = env.ask(ctx, "images", "--registry", env.registry, "--tag", env.tag)
+	_, err = env.askQuietly(ctx, "images", "--registry", env.registry, "--tag", env.tag)
 	return err
 }
 
