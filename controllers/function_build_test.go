@@ -17,7 +17,7 @@ import (
 	"kyma-project.io/serverless/internal/build"
 )
 
-const notFound = "npm error code E404\nnpm error 404 Not Found - GET https://registry.npmjs.org/no-such-package\n"
+const notFound = "npm error code E404\nnpm error 404 Not Found - GET https://packages.example.com/no-such-package\n"
 
 // functionBuildSpecs are about Functions with dependencies (contract/functions.md 12, checks 54 and 55).
 func functionBuildSpecs(w *functionWorld) {
@@ -82,7 +82,7 @@ func functionBuildSpecs(w *functionWorld) {
 		job := w.onlyJob(ctx, fn.Namespace)
 		w.fail(ctx, job, notFound, metav1.Now())
 		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed, Equal(
-			"Job "+job.Name+" failed, it will be re-run: code E404; 404 Not Found - GET https://registry.npmjs.org/no-such-package"))
+			"Job "+job.Name+" failed, it will be re-run: code E404; 404 Not Found - GET https://packages.example.com/no-such-package"))
 		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElement("Warning JobFailed"))
 
 		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Dependencies = "" })

@@ -14,7 +14,7 @@ import (
 // As npm writes it, shortened.
 const notFoundLog = `npm warn deprecated inflight@1.0.6: This module is not supported
 npm error code E404
-npm error 404 Not Found - GET https://registry.npmjs.org/no-such-package-at-all - Not found
+npm error 404 Not Found - GET https://packages.example.com/no-such-package-at-all - Not found
 npm error 404
 npm error 404  The requested resource 'no-such-package-at-all@*' could not be found or you do not have permission to access it.
 npm error A complete log of this run can be found in: /tmp/npm/_logs/2026-01-01T00_00_00_000Z-debug-0.log
@@ -28,7 +28,7 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	}{
 		"a package that does not exist": {
 			pods: []corev1.Pod{endedInstall(1, "Error", notFoundLog)},
-			want: "code E404; 404 Not Found - GET https://registry.npmjs.org/no-such-package-at-all - Not found; 404; " +
+			want: "code E404; 404 Not Found - GET https://packages.example.com/no-such-package-at-all - Not found; 404; " +
 				"404  The requested resource 'no-such-package-at-all@*' could not be found or you do not have permission to access it.",
 		},
 		"a script that fails": {
