@@ -1,0 +1,94 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/runtime"
+	"kyma-project.io/serverless/internal/source"
+	"kyma-project.io/serverless/internal/status"
+	"kyma-project.io/serverless/internal/workload"
+)
+
+const (
+	// annotationBuildInputs on a Deployment names the inputs of its image:
+	// while they stay the same, no registry is asked for anything.
+	annotationBuildInputs = "serverless.kyma-project.io/build-inputs"
+	// annotationImage holds that image, whoever changes the one that runs.
+	annotationImage = "serverless.kyma-project.io/image"
+)
+
+// build returns the image of the source, with the key of what it was built from.
+func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, rt runtime.Runtime, src source.Source, found *report) (build.Result, string, error) {
+	request, err := r.buildRequest(ctx, fn, rt, src)
+	if err != nil {
+		found.add(status.BuildWaits(err))
+		return build.Result{}, "", err
+	}
+	inputs := request.InputsKey()
+	if running, err := r.runningImage(ctx, fn, inputs); running != "" || err != nil {
+		return build.Result{Image: running}, inputs, err
+	}
+	result, err := r.Builder.Ensure(ctx, request)
+	if err != nil {
+		found.add(status.BuildWaits(err))
+		return build.Result{}, inputs, err
+	}
+	found.retryAfter = result.RetryAfter
+	found.add(result.Condition)
+	return result, inputs, nil
+}
+
+func (r *FunctionReconciler) buildRequest(ctx context.Context, fn *v1alpha2.Function, rt runtime.Runtime, src source.Source) (build.Request, error) {
+	var secret corev1.Secret
+	if err := r.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: r.RegistrySecret}, &secret); err != nil {
+		if apierrors.IsNotFound(err) {
+			return build.Request{}, fmt.Errorf("docker registry configuration not found, configuration secret (%s) not found in function namespace", r.RegistrySecret)
+		}
+		return build.Request{}, fmt.Errorf("read registry Secret %s: %w", r.RegistrySecret, err)
+	}
+	location, err := image.LocationFromSecret(&secret)
+	if err != nil {
+		return build.Request{}, err
+	}
+	registry, err := r.Registries.At(location)
+	if err != nil {
+		return build.Request{}, err
+	}
+	request := build.Request{Function: fn, Source: src, Runtime: rt, Registry: registry}
+	if len(src.Dependencies) > 0 {
+		var packages corev1.Secret
+		err := r.PackageRegistries.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: r.PackageRegistrySecret}, &packages)
+		if client.IgnoreNotFound(err) != nil {
+			return build.Request{}, fmt.Errorf("read package registry Secret %s: %w", r.PackageRegistrySecret, err)
+		}
+		request.PackageRegistry = packages.Data
+	}
+	return request, nil
+}
+
+// runningImage is the image of the Function's Deployment if it was built from
+// the same inputs, and nodes can pull it; else "".
+func (r *FunctionReconciler) runningImage(ctx context.Context, fn *v1alpha2.Function, inputs string) (string, error) {
+	deployment, err := r.deployment(ctx, fn)
+	if err != nil || deployment == nil || deployment.Annotations[annotationBuildInputs] != inputs {
+		return "", err
+	}
+	pods, err := r.pods(ctx, fn)
+	if err != nil || workload.ImageMissing(pods) {
+		return "", err
+	}
+	built := fn.Status.Condition(v1alpha2.ConditionBuildReady)
+	if built == nil || built.Status != corev1.ConditionTrue {
+		// Something else was being built meanwhile; Ensure says that it is over.
+		return "", nil
+	}
+	return deployment.Annotations[annotationImage], nil
+}

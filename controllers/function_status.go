@@ -1,0 +1,86 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/status"
+	"kyma-project.io/serverless/internal/workload"
+)
+
+// observe reports how the Function's Pods are doing, whatever the steps before came to.
+func (r *FunctionReconciler) observe(ctx context.Context, fn *v1alpha2.Function, found *report) error {
+	for _, condition := range found.conditions {
+		if condition.Type == v1alpha2.ConditionRunning {
+			return nil
+		}
+	}
+	deployment, err := r.deployment(ctx, fn)
+	if err != nil || deployment == nil {
+		return err
+	}
+	pods, err := r.pods(ctx, fn)
+	if err != nil {
+		return err
+	}
+	found.status.Replicas = deployment.Status.Replicas
+	found.status.PodSelector = labels.SelectorFromSet(deployment.Spec.Selector.MatchLabels).String()
+	found.add(workload.Rollout(deployment, pods))
+	return nil
+}
+
+// writeStatus writes the status if it differs, and an event for each condition that changed.
+func (r *FunctionReconciler) writeStatus(ctx context.Context, fn *v1alpha2.Function, found *report) error {
+	var changed []v1alpha2.Condition
+	found.status.Conditions, changed = status.Merge(fn.Status.Conditions, found.conditions, metav1.Now())
+	if reflect.DeepEqual(fn.Status, found.status) {
+		return nil
+	}
+	former := fn.DeepCopy()
+	fn.Status = found.status
+	err := r.Status().Patch(ctx, fn, client.MergeFromWithOptions(former, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) {
+		// What was seen is out of date, so may be what was found. The newer version is on its way here.
+		return nil
+	}
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	for _, condition := range changed {
+		// Events of one reason and action are folded into the first, and the others' messages are lost.
+		action := fmt.Sprintf("%s@%d", condition.Type, fn.Generation)
+		r.Recorder.Eventf(fn, nil, status.EventType(condition), string(condition.Reason), action, "%s", status.Note(condition.Message))
+		log.FromContext(ctx).Info("condition changed", "type", condition.Type, "status", condition.Status, "reason", condition.Reason)
+	}
+	return nil
+}
+
+func (r *FunctionReconciler) deployment(ctx context.Context, fn *v1alpha2.Function) (*appsv1.Deployment, error) {
+	deployment := &appsv1.Deployment{}
+	err := r.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: workload.ChildName(fn)}, deployment)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Deployment of Function: %w", err)
+	}
+	return deployment, nil
+}
+
+func (r *FunctionReconciler) pods(ctx context.Context, fn *v1alpha2.Function) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.InNamespace(fn.Namespace), client.MatchingLabels(workload.SelectorLabels(fn))); err != nil {
+		return nil, fmt.Errorf("list Pods of Function: %w", err)
+	}
+	return pods.Items, nil
+}
