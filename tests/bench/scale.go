@@ -155,8 +155,16 @@ func (s *scale) measure(ctx context.Context, name string, create func(context.Co
 	if err := f.prepare(ctx); err != nil {
 		return 0, err
 	}
+	before, err := controlplane.ChildrenCPU()
+	if err != nil {
+		return 0, err
+	}
 	begin := time.Now()
 	took, err := create(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	after, err := controlplane.ChildrenCPU()
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +172,10 @@ func (s *scale) measure(ctx context.Context, name string, create func(context.Co
 	if err != nil {
 		return 0, err
 	}
-	note("%s: %.1f s; the controller sent %s", name, took.Seconds(), perFunction(requests, s.size))
+	note("%s: %.1f s; CPU %s", name, took.Seconds(), after.Since(before))
+	if len(requests) > 0 {
+		note("the controller sent %s", perFunction(requests, s.size))
+	}
 	return took, f.remove(ctx)
 }
 
