@@ -23,7 +23,7 @@ func FunctionCacheOptions(registrySecret string) cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}:  children,
-			&corev1.Pod{}:        children,
+			&corev1.Pod{}:        {Label: children.Label, Transform: withoutPodSpec},
 			&corev1.Service{}:    children,
 			&appsv1.Deployment{}: children,
 			&batchv1.Job{}:       children,
@@ -32,6 +32,15 @@ func FunctionCacheOptions(registrySecret string) cache.Options {
 			&corev1.ServiceAccount{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha2.LabelConfig: v1alpha2.ConfigServiceAccount})},
 		},
 	}
+}
+
+// withoutPodSpec keeps of a Pod whose it is and how it is doing: what is asked
+// of it is in the Deployment or the Job.
+func withoutPodSpec(object any) (any, error) {
+	if pod, isPod := object.(*corev1.Pod); isPod {
+		pod.Spec, pod.ManagedFields, pod.Annotations = corev1.PodSpec{}, nil, nil
+	}
+	return object, nil
 }
 
 // NewPackageRegistryCache holds the Secrets of the name, which users make

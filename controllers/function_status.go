@@ -79,7 +79,9 @@ func (r *FunctionReconciler) deployment(ctx context.Context, fn *v1alpha2.Functi
 
 func (r *FunctionReconciler) pods(ctx context.Context, fn *v1alpha2.Function) ([]corev1.Pod, error) {
 	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.InNamespace(fn.Namespace), client.MatchingLabels(workload.SelectorLabels(fn))); err != nil {
+	err := r.List(ctx, &pods, client.InNamespace(fn.Namespace),
+		client.MatchingFields{indexFunction: fn.Name}, client.MatchingLabels(workload.SelectorLabels(fn)))
+	if err != nil {
 		return nil, fmt.Errorf("list Pods of Function: %w", err)
 	}
 	return pods.Items, nil

@@ -30,6 +30,9 @@ const reconciliationTimeout = 2 * time.Minute
 // a Function. Packages is the cache of the package registry Secrets. After
 // errors the next try is at most longestBackoff away.
 func (r *FunctionReconciler) SetupWithManager(mgr ctrl.Manager, packages cache.Cache, workers int, longestBackoff time.Duration) error {
+	if err := indexPods(mgr); err != nil {
+		return err
+	}
 	inNamespace := func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.functions(ctx, all, client.InNamespace(object.GetNamespace()))
 	}
@@ -79,7 +82,8 @@ func all(*v1alpha2.Function) bool { return true }
 // functions are requests for those of the listed Functions that are to be kept.
 func (r *FunctionReconciler) functions(ctx context.Context, keep func(*v1alpha2.Function) bool, options ...client.ListOption) []reconcile.Request {
 	var list v1alpha2.FunctionList
-	if err := r.List(ctx, &list, options...); err != nil {
+	// They are only read here, and may be thousands.
+	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list Functions to reconcile")
 		return nil
 	}
