@@ -50,9 +50,9 @@ test-e2e: tools ## Run the end-to-end specs on a cluster of their own.
 	@$(BIN)/testrun e2e
 
 .PHONY: bench
-bench: tools ## Measure what users wait for, each next to its floor; figures go to build/bench.json.
+bench: tools ## Measure what users wait for, each next to its floor (BENCH="NAME..." for some only); figures go to build/bench.json.
 	@$(BIN)/local --name $(CLUSTER) up
-	@KUBECONFIG=$$($(BIN)/cluster kubeconfig --name $(CLUSTER)) go run ./tests/bench
+	@KUBECONFIG=$$($(BIN)/cluster kubeconfig --name $(CLUSTER)) go run ./tests/bench $(BENCH)
 
 .PHONY: verify-generated
 verify-generated: ## Check that generated code is what the sources give.

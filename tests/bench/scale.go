@@ -12,30 +12,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/go-logr/logr"
-
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/tests/controlplane"
 )
 
-const (
-	// fakeNodes have room for two fleets.
-	fakeNodes = 10
-	// settle is the time after the last one runs until the controller is
-	// taken to be at rest: its last events are out, and its heap was collected.
-	settle = 30 * time.Second
-	rest   = 2 * time.Minute
-)
+// fakeNodes is how many nodes are played; each has room for 1,000 Pods.
+const fakeNodes = 10
 
 // scale measures the controller alone, with many Functions: the API server,
 // the cluster's controllers and the module's programs are real, the nodes are
@@ -203,58 +195,6 @@ func (s *scale) createBare(ctx context.Context, f fleet) (time.Duration, error) 
 		service.Spec.Selector = labels
 		return []client.Object{deployment, service}
 	})
-}
-
-// atRest leaves the controller alone with a fleet.
-func (s *scale) atRest(ctx context.Context) ([]measurement, error) {
-	f := fleet{client: s.client, name: "resting", size: s.size}
-	if err := f.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := s.createFunctions(ctx, f); err != nil {
-		return nil, err
-	}
-	note("%d Functions run; the controller is left alone for %s", f.size, settle+rest)
-	if err := s.pause(ctx, settle); err != nil {
-		return nil, err
-	}
-	begin := time.Now()
-	if err := s.pause(ctx, rest); err != nil {
-		return nil, err
-	}
-	requests, err := s.plane.Requests(begin, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	memory, err := s.module.controller.ResidentMemory()
-	if err != nil {
-		return nil, err
-	}
-	writes, leases := 0, 0
-	for _, request := range requests {
-		switch {
-		case request.IsWrite() && request.IsLease():
-			leases++
-		case request.IsWrite():
-			writes++
-			note("a write at rest: %s %s/%s", request.Kind(), request.Object.Namespace, request.Object.Name)
-		}
-	}
-	note("besides, %d renewals of leader election's lease", leases)
-	return []measurement{
-		{Name: "controller_rest_memory", Value: float64(memory) / (1 << 20), Unit: "MiB", Runs: 1, aim: "< 200"},
-		{Name: "controller_rest_writes", Value: float64(writes), Unit: "writes", Runs: 1, aim: "0"},
-	}, nil
-}
-
-// pause waits, unless the controller ends meanwhile.
-func (s *scale) pause(ctx context.Context, time_ time.Duration) error {
-	select {
-	case <-time.After(time_):
-		return s.module.controller.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (s *scale) close() error {
