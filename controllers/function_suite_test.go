@@ -22,9 +22,12 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -66,6 +69,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 type functionWorld struct {
 	client.Client
 	config *rest.Config
+	scheme *runtime.Scheme
 	// registryDown makes the registry of Functions' images break off each request.
 	registryDown atomic.Bool
 	registryHost string
@@ -76,20 +80,34 @@ type functionWorld struct {
 	writes []string
 }
 
+// start prepares the cluster and has the controller run to the end of the specs.
 func (w *functionWorld) start(ctx context.Context) {
+	GinkgoHelper()
+	w.prepare(ctx)
+	w.runController(w.recordWrites)
+}
+
+// prepare starts an API server and the registries, with what the operator makes.
+func (w *functionWorld) prepare(ctx context.Context) {
 	GinkgoHelper()
 	config, scheme := startAPIServer("serverless.kyma-project.io_functions.yaml")
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	w.Client, w.config = direct, config
+	w.Client, w.config, w.scheme = direct, config, scheme
 	w.startRegistries()
 	w.createOriginals(ctx)
+}
 
-	config = rest.CopyConfig(config)
+// runController runs one with its requests wrapped, until stop is called or the specs are over.
+func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) {
+	GinkgoHelper()
+	config := rest.CopyConfig(w.config)
 	config.QPS = -1
-	config.Wrap(w.recordWrites)
+	config.Wrap(wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: w.scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: "0"},
+		// Specs that kill a controller run another one after it.
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	w.setUp(mgr)
@@ -97,10 +115,12 @@ func (w *functionWorld) start(ctx context.Context) {
 	running, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(running) }()
-	DeferCleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		Expect(<-stopped).To(Succeed())
 	})
+	DeferCleanup(stop)
+	return stop
 }
 
 func (w *functionWorld) setUp(mgr ctrl.Manager) {
