@@ -59,6 +59,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { world.start(ctx) })
 
 	Describe("resource", func() { functionResourceSpecs(world) })
+	Describe("resource of an older version", func() { functionRatchetingSpecs(world) })
 	Describe("namespace", func() { namespaceSpecs(world) })
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
