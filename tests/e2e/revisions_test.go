@@ -30,7 +30,9 @@ var _ = Describe("A Function that is called all the time", func() {
 		second := currentRevision(ctx, fn, first)
 
 		By("taking back a change that doesn't work")
-		edit(ctx, fn, func(spec *v1alpha2.FunctionSpec) { spec.Source.Inline.Source = "throw new Error('no database configured');" })
+		edit(ctx, fn, func(spec *v1alpha2.FunctionSpec) {
+			spec.Source.Inline.Source = "throw new Error('no database configured');"
+		})
 		Eventually(condition(ctx, fn, v1alpha2.ConditionRunning)).Should(haveReason(corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed,
 			ContainSubstring("former revision keeps serving")))
 		Expect(currentRevision(ctx, fn, first)).To(Equal(second))
