@@ -40,6 +40,8 @@ type report struct {
 	conditions []v1alpha2.Condition
 	// status has the fields besides the conditions.
 	status v1alpha2.FunctionStatus
+	// image is what the Deployment was told to run.
+	image string
 	// retryAfter is the time to look again when no event would tell.
 	retryAfter time.Duration
 }
@@ -58,11 +60,15 @@ func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request
 	if fn.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
 	}
+	if asked, rollBack := fn.Annotations[v1alpha2.AnnotationRollbackTo]; rollBack {
+		return ctrl.Result{}, r.rollBack(ctx, fn, asked)
+	}
 	found := &report{status: fn.Status}
 	err := r.run(ctx, fn, found)
 	if observeErr := r.observe(ctx, fn, found); observeErr != nil {
 		return ctrl.Result{}, errors.Join(err, observeErr)
 	}
+	err = errors.Join(err, r.keepRevision(ctx, fn, found))
 	if statusErr := r.writeStatus(ctx, fn, found); statusErr != nil {
 		return ctrl.Result{}, errors.Join(err, statusErr)
 	}
@@ -83,5 +89,6 @@ func (r *FunctionReconciler) run(ctx context.Context, fn *v1alpha2.Function, fou
 	if err != nil || result.Image == "" {
 		return err
 	}
+	found.image = result.Image
 	return r.deploy(ctx, fn, rt, result.Image, inputs, found)
 }

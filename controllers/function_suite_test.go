@@ -64,6 +64,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
+	Describe("revision", func() { functionRevisionSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.

@@ -76,6 +76,13 @@ type FunctionSpec struct {
 	// Security settings of the Function's container, as podSecurityContext.
 	// +optional
 	ContainerSecurityContext *corev1.SecurityContext `json:"containerSecurityContext,omitempty"`
+
+	// How many former revisions to keep for going back to them; the current
+	// one is kept besides.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:default=10
+	// +optional
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
 // Source is where code comes from.
@@ -230,6 +237,12 @@ type FunctionStatus struct {
 	RuntimeImageOverride string `json:"runtimeImageOverride,omitempty"`
 	// The generation of the spec that this status describes.
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// The name of the ControllerRevision that holds the newest state in which
+	// the Function worked. While a change rolls out it is the former one's,
+	// which still serves.
+	CurrentRevision string `json:"currentRevision,omitempty"`
+	// The image, by digest, of the current revision.
+	CurrentImage string `json:"currentImage,omitempty"`
 }
 
 // ConditionType names an aspect of a Function's state.
@@ -290,6 +303,10 @@ type Condition struct {
 	Reason             ConditionReason        `json:"reason,omitempty"`
 	Message            string                 `json:"message,omitempty"`
 }
+
+// AnnotationRollbackTo on a Function has its spec replaced by that of an earlier
+// revision: a number, a name, or `previous`. It is removed when that is done.
+const AnnotationRollbackTo = "serverless.kyma-project.io/rollback-to"
 
 // Labels and annotations of the objects made for a Function.
 const (
