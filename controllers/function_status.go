@@ -20,23 +20,26 @@ import (
 
 // observe reports how the Function's Pods are doing, whatever the steps before came to.
 func (r *FunctionReconciler) observe(ctx context.Context, fn *v1alpha2.Function, found *report) error {
-	for _, condition := range found.conditions {
-		if condition.Type == v1alpha2.ConditionRunning {
-			return nil
-		}
-	}
 	deployment, err := r.deployment(ctx, fn)
 	if err != nil || deployment == nil {
 		return err
+	}
+	// The scale subresource shows both, also while the Function is not running.
+	found.status.Replicas = deployment.Status.Replicas
+	found.status.PodSelector = labels.SelectorFromSet(deployment.Spec.Selector.MatchLabels).String()
+	if found.has(v1alpha2.ConditionRunning) {
+		return nil
 	}
 	pods, err := r.pods(ctx, fn)
 	if err != nil {
 		return err
 	}
-	found.status.Replicas = deployment.Status.Replicas
-	found.status.PodSelector = labels.SelectorFromSet(deployment.Spec.Selector.MatchLabels).String()
-	found.add(workload.Rollout(deployment, pods))
-	return nil
+	running := workload.Rollout(deployment, pods)
+	found.add(running)
+	if running.Status != corev1.ConditionTrue {
+		return nil
+	}
+	return r.removeExtras(ctx, fn)
 }
 
 // writeStatus writes the status if it differs, and an event for each condition that changed.

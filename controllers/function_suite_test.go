@@ -123,7 +123,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		},
 		Runtimes:          functionruntime.Catalog{"nodejs22": w.releaseBase()},
 		Profiles:          profiles,
-		Workload:          workload.Config{ServiceAccount: functionAccount},
+		Workload:          workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
 		Recorder:          mgr.GetEventRecorder("function-controller"),
 		PackageRegistries: packages,
 		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
