@@ -60,6 +60,8 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
+	Describe("drift", func() { functionDriftSpecs(world) })
+	Describe("scaling", func() { functionScalingSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.
