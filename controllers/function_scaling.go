@@ -18,13 +18,7 @@ import (
 // scale has the Function scaled and its Pods spared, as far as its spec gives
 // reason to. Autoscalers of others for the Function stay as they are.
 func (r *FunctionReconciler) scale(ctx context.Context, fn *v1alpha2.Function, found *report) error {
-	if autoscaler := workload.HorizontalPodAutoscaler(fn, r.Workload); autoscaler != nil {
-		result, err := r.Applier.Apply(ctx, autoscaler)
-		if err != nil {
-			return err
-		}
-		found.add(status.Applied(autoscaler.Kind, autoscaler.Name, result)...)
-	} else if err := r.removeChild(ctx, fn, &autoscalingv2.HorizontalPodAutoscaler{}); err != nil {
+	if err := r.autoscale(ctx, fn, found); err != nil {
 		return err
 	}
 	if budget := workload.PodDisruptionBudget(fn); budget != nil {
@@ -32,6 +26,23 @@ func (r *FunctionReconciler) scale(ctx context.Context, fn *v1alpha2.Function, f
 		return err
 	}
 	return r.removeChild(ctx, fn, &policyv1.PodDisruptionBudget{})
+}
+
+func (r *FunctionReconciler) autoscale(ctx context.Context, fn *v1alpha2.Function, found *report) error {
+	autoscaler := workload.HorizontalPodAutoscaler(fn, r.Workload)
+	if autoscaler == nil {
+		return r.removeChild(ctx, fn, &autoscalingv2.HorizontalPodAutoscaler{})
+	}
+	if fn.Status.PodSelector == "" {
+		// The autoscaler reads it at once, and would complain. Writing it is what calls us again.
+		return nil
+	}
+	result, err := r.Applier.Apply(ctx, autoscaler)
+	if err != nil {
+		return err
+	}
+	found.add(status.Applied(autoscaler.Kind, autoscaler.Name, result)...)
+	return nil
 }
 
 // removeChild deletes the Function's child of the object's kind.

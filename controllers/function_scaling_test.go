@@ -25,8 +25,7 @@ func functionScalingSpecs(w *functionWorld) {
 		fn.Labels = map[string]string{"team": "shop"}
 		fn.Spec.ScaleConfig = between(1, 3)
 		w.run(ctx, fn)
-		autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)}
-		Expect(w.Get(ctx, client.ObjectKeyFromObject(autoscaler), autoscaler)).To(Succeed())
+		autoscaler := w.autoscaler(ctx, fn)
 		Expect(autoscaler.Spec.ScaleTargetRef).To(Equal(autoscalingv2.CrossVersionObjectReference{
 			APIVersion: "serverless.kyma-project.io/v1alpha2", Kind: "Function", Name: "scaled",
 		}))
@@ -58,8 +57,7 @@ func functionScalingSpecs(w *functionWorld) {
 			fn := function(w.newNamespace(ctx), "corrected")
 			fn.Spec.ScaleConfig = between(1, 3)
 			w.run(ctx, fn)
-			autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)}
-			Expect(w.Get(ctx, client.ObjectKeyFromObject(autoscaler), autoscaler)).To(Succeed())
+			autoscaler := w.autoscaler(ctx, fn)
 			before := autoscaler.DeepCopy()
 			edit(&autoscaler.Spec)
 			Expect(w.Update(ctx, autoscaler)).To(Succeed())
@@ -85,10 +83,11 @@ func functionScalingSpecs(w *functionWorld) {
 		fn := function(w.newNamespace(ctx), "pinned")
 		fn.Spec.ScaleConfig = between(1, 3)
 		w.run(ctx, fn)
+		autoscaler := w.autoscaler(ctx, fn)
 		w.change(ctx, fn, func() { fn.Spec.ScaleConfig = between(3, 3) })
 		w.becomesReady(ctx, fn)
 		Expect(w.deployment(ctx, Default, fn).Spec.Replicas).To(HaveValue(BeEquivalentTo(3)))
-		Eventually(w.exists(ctx, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)})).Should(BeFalse())
+		Eventually(w.exists(ctx, autoscaler)).Should(BeFalse())
 		Expect(w.scale(ctx, fn).Status.Replicas).To(BeEquivalentTo(3))
 	})
 
@@ -96,8 +95,7 @@ func functionScalingSpecs(w *functionWorld) {
 		fn := function(w.newNamespace(ctx), "released")
 		fn.Spec.ScaleConfig = between(1, 3)
 		w.run(ctx, fn)
-		own := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)}
-		Expect(w.Get(ctx, client.ObjectKeyFromObject(own), own)).To(Succeed())
+		own := w.autoscaler(ctx, fn)
 		// One that a user, or KEDA, made for the Function.
 		users := &autoscalingv2.HorizontalPodAutoscaler{
 			ObjectMeta: metav1.ObjectMeta{Namespace: fn.Namespace, Name: "keda-hpa-released", Labels: own.Labels}, Spec: *own.Spec.DeepCopy(),
@@ -138,6 +136,14 @@ func between(least, greatest int32) *v1alpha2.ScaleConfig {
 // child is the metadata that finds a child of the Function.
 func child(fn *v1alpha2.Function) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: fn.Namespace, Name: childName(fn)}
+}
+
+// autoscaler waits for the Function's.
+func (w *functionWorld) autoscaler(ctx context.Context, fn *v1alpha2.Function) *autoscalingv2.HorizontalPodAutoscaler {
+	GinkgoHelper()
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)}
+	Eventually(w.exists(ctx, autoscaler)).Should(BeTrue())
+	return autoscaler
 }
 
 func (w *functionWorld) exists(ctx context.Context, object client.Object) func() (bool, error) {

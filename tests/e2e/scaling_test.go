@@ -47,10 +47,11 @@ var _ = Describe("A Function that is scaled", func() {
 		stop()
 		_, failures := load.seen()
 		Expect(failures).To(BeEmpty())
-		Eventually(readyPods(ctx, fn)).WithTimeout(ready).Should(Equal(1), "without load")
+		// Where the cluster doesn't say otherwise, an autoscaler waits five minutes.
+		Eventually(readyPods(ctx, fn)).WithTimeout(7*time.Minute).Should(Equal(1), "without load")
 		Eventually(answer(url)).Should(Equal("burnt"))
 		Eventually(childrenOf(ctx, fn, &policyv1.PodDisruptionBudgetList{})).Should(BeZero())
-	}, SpecTimeout(10*time.Minute))
+	}, SpecTimeout(15*time.Minute))
 
 	It("follows kubectl scale, to 0 and back, and keeps the Pods that it has", func(ctx SpecContext) {
 		fn := nodejs(namespace, "manual", answering("here"), "")
@@ -85,6 +86,8 @@ var _ = Describe("A Function that is scaled", func() {
 		kubectlScale(ctx, fn, 1)
 		Consistently(readyPods(ctx, fn)).WithTimeout(3 * time.Second).Should(Equal(2))
 		Expect(childrenOf(ctx, fn, &autoscalingv2.HorizontalPodAutoscalerList{})()).To(BeZero())
+		Expect(k8s.Delete(ctx, fn)).To(Succeed())
+		Eventually(childrenOf(ctx, fn, &policyv1.PodDisruptionBudgetList{})).Should(BeZero(), "it goes with the Function")
 	})
 
 	It("is scaled by an autoscaler of the user's own", func(ctx SpecContext) {

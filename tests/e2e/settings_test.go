@@ -22,7 +22,8 @@ var _ = Describe("A Function's settings", func() {
 		fn.Spec.SecretMounts = []v1alpha2.SecretMount{{SecretName: "token", MountPath: "/run/token"}}
 		Expect(k8s.Create(ctx, fn)).To(Succeed())
 		Eventually(condition(ctx, fn, v1alpha2.ConditionBuildReady)).WithTimeout(ready).Should(HaveField("Status", corev1.ConditionTrue))
-		Consistently(condition(ctx, fn, v1alpha2.ConditionRunning)).WithTimeout(3 * time.Second).ShouldNot(HaveField("Status", corev1.ConditionTrue))
+		Eventually(condition(ctx, fn, v1alpha2.ConditionRunning)).Should(HaveField("Message", ContainSubstring("Secret token doesn't exist")))
+		Consistently(condition(ctx, fn, v1alpha2.ConditionRunning)).WithTimeout(3 * time.Second).Should(HaveField("Status", corev1.ConditionUnknown))
 		Expect(k8s.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: fn.Namespace, Name: "token"}, StringData: map[string]string{"key": "opensesame"},
 		})).To(Succeed())
