@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -48,6 +49,10 @@ type report struct {
 
 func (r *report) add(conditions ...v1alpha2.Condition) {
 	r.conditions = append(r.conditions, conditions...)
+}
+
+func (r *report) has(kind v1alpha2.ConditionType) bool {
+	return slices.ContainsFunc(r.conditions, func(c v1alpha2.Condition) bool { return c.Type == kind })
 }
 
 // Reconcile brings what runs to what the Function says, as far as it goes,

@@ -10,7 +10,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,23 +95,6 @@ func functionResourceSpecs(w *functionWorld) {
 		Entry("from Git", fromGit(func(g *v1alpha2.GitRepositorySource) { g.Auth = &v1alpha2.RepositoryAuth{Type: "key", SecretName: "a"} })),
 		Entry("with a runtime that was offered once", func(s *v1alpha2.FunctionSpec) { s.Runtime = "nodejs12" }),
 	)
-
-	It("has one replica by default, and as many as it is scaled to", func(ctx SpecContext) {
-		fn := function(w.newNamespace(ctx), "scaled")
-		Expect(w.Create(ctx, fn)).To(Succeed())
-		Expect(fn.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
-		for _, replicas := range []int32{3, 0} {
-			scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
-			Expect(w.SubResource("scale").Update(ctx, fn, client.WithSubResourceBody(scale))).To(Succeed())
-			w.becomesReady(ctx, fn)
-			Expect(w.deployment(ctx, Default, fn).Spec.Replicas).To(HaveValue(Equal(replicas)))
-			Eventually(func(g Gomega) {
-				g.Expect(w.SubResource("scale").Get(ctx, fn, scale)).To(Succeed())
-				g.Expect(scale.Status.Replicas).To(Equal(replicas))
-				g.Expect(scale.Status.Selector).To(ContainSubstring("serverless.kyma-project.io/function-name=scaled"))
-			}).Should(Succeed())
-		}
-	})
 
 	It("is listed with its conditions", func(ctx SpecContext) {
 		httpClient, err := rest.HTTPClientFor(w.config)

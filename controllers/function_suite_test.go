@@ -65,6 +65,8 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
 	Describe("revision", func() { functionRevisionSpecs(world) })
+	Describe("drift", func() { functionDriftSpecs(world) })
+	Describe("scaling", func() { functionScalingSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.
@@ -145,7 +147,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		},
 		Runtimes:          functionruntime.Catalog{"nodejs22": w.releaseBase()},
 		Profiles:          profiles,
-		Workload:          workload.Config{ServiceAccount: functionAccount},
+		Workload:          workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
 		Recorder:          mgr.GetEventRecorder("function-controller"),
 		PackageRegistries: packages,
 		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,

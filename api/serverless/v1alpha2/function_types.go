@@ -35,14 +35,15 @@ type FunctionSpec struct {
 	// +optional
 	ResourceConfiguration *ResourceConfiguration `json:"resourceConfiguration,omitempty"`
 
-	// Bounds for automatic scaling by CPU utilization. With equal bounds the
-	// number of replicas is fixed.
+	// Bounds for the number of Pods. Between different bounds the Function is
+	// scaled by its CPU utilization; with equal ones the number is fixed.
 	// +kubebuilder:validation:XValidation:message="minReplicas should be less than or equal maxReplicas",rule="self.minReplicas <= self.maxReplicas"
 	// +optional
 	ScaleConfig *ScaleConfig `json:"scaleConfig,omitempty"`
 
 	// The number of Pods to run; 0 stops the Function. Automatic scaling and
-	// `kubectl scale` write this field.
+	// `kubectl scale` write this field. What lies outside of scaleConfig's bounds
+	// counts as the nearest bound, except for 0.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:default=1
 	// +optional
@@ -289,8 +290,16 @@ const (
 	ReasonDeploymentFailed ConditionReason = "DeploymentFailed"
 	// ReasonDeploymentReady: the Function serves.
 	ReasonDeploymentReady ConditionReason = "DeploymentReady"
+	// ReasonServiceCreated: the Service was created.
+	ReasonServiceCreated ConditionReason = "ServiceCreated"
+	// ReasonServiceUpdated: the Service was changed.
+	ReasonServiceUpdated ConditionReason = "ServiceUpdated"
 	// ReasonServiceFailed: the Service can't be applied.
 	ReasonServiceFailed ConditionReason = "ServiceFailed"
+	// ReasonHorizontalPodAutoscalerCreated: automatic scaling was set up.
+	ReasonHorizontalPodAutoscalerCreated ConditionReason = "HorizontalPodAutoscalerCreated"
+	// ReasonHorizontalPodAutoscalerUpdated: automatic scaling was changed.
+	ReasonHorizontalPodAutoscalerUpdated ConditionReason = "HorizontalPodAutoscalerUpdated"
 	// ReasonMinReplicasNotAvailable: too few Pods are ready.
 	ReasonMinReplicasNotAvailable ConditionReason = "MinReplicasNotAvailable"
 )
