@@ -17,7 +17,9 @@ func TestFunctionThatWillNotWorkForLongIsWarnedAbout(t *testing.T) {
 	named := func(profile string) *v1alpha2.ResourceConfiguration {
 		return &v1alpha2.ResourceConfiguration{Function: &v1alpha2.ResourceRequirements{Profile: profile}}
 	}
-	label := func(fn *v1alpha2.Function, profile string) { fn.Labels = map[string]string{preset.FunctionLabel: profile} }
+	label := func(fn *v1alpha2.Function, profile string) {
+		fn.Labels = map[string]string{preset.FunctionLabel: profile}
+	}
 	const ofLabel = "label serverless.kyma-project.io/function-resources-preset is "
 
 	for name, test := range map[string]struct {
