@@ -57,7 +57,7 @@ func run(args []string) error {
 	config.QPS = -1
 	certificates := &webhook.CertificateReconciler{
 		Secret: client.ObjectKey{Namespace: options.namespace, Name: options.secret},
-		Issuer: certificate.Issuer{Names: options.names(), AuthorityLifetime: authorityLifetime, ServerLifetime: serverLifetime},
+		Issuer: certificate.Issuer{Names: []string{options.name()}, AuthorityLifetime: authorityLifetime, ServerLifetime: serverLifetime},
 	}
 	mgr, err := ctrl.NewManager(config, webhook.Configure(ctrl.Options{
 		Scheme:                 scheme,

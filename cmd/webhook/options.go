@@ -46,8 +46,5 @@ func parseOptions(args []string) (*options, error) {
 	return o, err
 }
 
-// names are those under which the API server, and people in the cluster, reach the Service.
-func (o *options) names() []string {
-	name := o.service + "." + o.namespace + ".svc"
-	return []string{name, name + ".cluster.local"}
-}
+// name is what the API server calls the Service.
+func (o *options) name() string { return o.service + "." + o.namespace + ".svc" }
