@@ -76,7 +76,7 @@ func admissionSpecs(w *functionWorld) {
 		Entry("of a runtime that is not offered", func(s *v1alpha2.FunctionSpec) { s.Runtime = "nodejs16" },
 			"spec.runtime: cannot find runtime: nodejs16 is not offered by this installation; set spec.runtime to nodejs22"),
 		Entry("of memory that is not enough", func(s *v1alpha2.FunctionSpec) { s.ResourceConfiguration = limits("100m", "32Mi") },
-			"spec.resourceConfiguration.function: limits memory(32Mi) is less than the 64Mi that nodejs22 needs to start; raise the limit"),
+			"spec.resourceConfiguration.function: limits memory(32Mi) is less than the 48Mi that nodejs22 needs; raise the limit"),
 		Entry("of a Secret that does not exist yet", func(s *v1alpha2.FunctionSpec) {
 			s.SecretMounts = []v1alpha2.SecretMount{{SecretName: "later", MountPath: "/a"}}
 		}, `spec.secretMounts[0].secretName: Secret "later" does not exist yet in this namespace; the Function waits until it is created`),

@@ -6,11 +6,12 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 )
 
-// memoryNeeded is what a runtime's server needs to load the smallest handler
-// and to answer; how it was measured: docs/decisions/admission.md.
-var memoryNeeded = map[string]resource.Quantity{"nodejs": resource.MustParse("64Mi")}
+// memoryNeeded is with how little memory a runtime's server still answers
+// twenty calls at once with the smallest handler; with the next less of 8Mi it
+// was killed. How that was measured: docs/decisions/admission.md.
+var memoryNeeded = map[string]resource.Quantity{"nodejs": resource.MustParse("48Mi")}
 
-// MemoryNeeded is the least memory limit that the runtime starts with, if it is known.
+// MemoryNeeded is the least memory limit that is of use for the runtime, if it is known.
 func MemoryNeeded(name v1alpha2.Runtime) (quantity resource.Quantity, known bool) {
 	quantity, known = memoryNeeded[languageName(name)]
 	return quantity, known

@@ -41,7 +41,7 @@ func memoryWarnings(fn *v1alpha2.Function, profiles preset.Profiles) []string {
 	if !known || limit.IsZero() || limit.Cmp(needed) >= 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("spec.resourceConfiguration.function: limits memory(%s) is less than the %s that %s needs to start; raise the limit",
+	return []string{fmt.Sprintf("spec.resourceConfiguration.function: limits memory(%s) is less than the %s that %s needs; raise the limit",
 		&limit, &needed, fn.Spec.Runtime)}
 }
 

@@ -37,10 +37,10 @@ func TestFunctionThatWillNotWorkForLongIsWarnedAbout(t *testing.T) {
 		},
 		"memory that the runtime can't start with": {
 			change: func(fn *v1alpha2.Function) { resourcesOf(fn, "100m", "16Mi", "100m", "32Mi") },
-			want:   []string{"spec.resourceConfiguration.function: limits memory(32Mi) is less than the 64Mi that nodejs22 needs to start; raise the limit"},
+			want:   []string{"spec.resourceConfiguration.function: limits memory(32Mi) is less than the 48Mi that nodejs22 needs; raise the limit"},
 		},
 		"memory that is just enough": {
-			change: func(fn *v1alpha2.Function) { resourcesOf(fn, "100m", "16Mi", "100m", "64Mi") },
+			change: func(fn *v1alpha2.Function) { resourcesOf(fn, "100m", "16Mi", "100m", "48Mi") },
 		},
 		"label that names the profile": {
 			change: func(fn *v1alpha2.Function) { label(fn, "XS"); fn.Spec.ResourceConfiguration = named("XS") },

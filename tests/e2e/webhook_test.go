@@ -57,7 +57,9 @@ var _ = Describe("A Function that somebody wrote wrong", func() {
 			Should(haveReason(corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec, Equal(noObject)))
 
 		scale(ctx, "serverless-webhook-svc", 1)
-		Eventually(func() error { return k8s.Create(ctx, nodejs(namespace, "again", answering("never"), "lodash"), client.DryRunAll) }).
+		Eventually(func() error {
+			return k8s.Create(ctx, nodejs(namespace, "again", answering("never"), "lodash"), client.DryRunAll)
+		}).
 			Should(MatchError(HaveSuffix(noObject)))
 		edit(ctx, fn, func(spec *v1alpha2.FunctionSpec) { spec.Source.Inline.Dependencies = "" })
 		Eventually(answer(expose(ctx, fn))).WithTimeout(ready).Should(Equal("never"))
@@ -81,4 +83,3 @@ func listening() (client.Client, *warnings) {
 	Expect(err).NotTo(HaveOccurred())
 	return listener, heard
 }
-
