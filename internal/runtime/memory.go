@@ -7,7 +7,7 @@ import (
 )
 
 // memoryNeeded is with how little memory a runtime's server still answers
-// twenty calls at once with the smallest handler; with the next less of 8Mi it
+// twenty calls at once with the smallest handler; with 8Mi less, one version
 // was killed. How that was measured: docs/decisions/admission.md.
 var memoryNeeded = map[string]resource.Quantity{"nodejs": resource.MustParse("48Mi")}
 
