@@ -67,6 +67,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("revision", func() { functionRevisionSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
+	Describe("admission", Ordered, func() { admissionSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -72,6 +73,7 @@ func startOperator() *operatorWorld {
 			FunctionController: "registry.test/function-controller:1",
 			FunctionBuilder:    "registry.test/function-builder:1",
 			FunctionRegistry:   "registry.test/function-registry:1",
+			FunctionWebhook:    "registry.test/function-webhook:1",
 			Runtimes:           map[string]string{"nodejs22": "registry.test/function-runtime-nodejs22:1", "nodejs24": "registry.test/function-runtime-nodejs24:1"},
 		},
 		Installation: installation.New(live, mgr.GetClient()),
@@ -179,6 +181,18 @@ func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace s
 		deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
 		g.Expect(w.Status().Update(ctx, &deployment)).To(Succeed())
 	}
+}
+
+// settles waits until the operator writes no more, and returns its number of writes.
+func (w *operatorWorld) settles() int64 {
+	GinkgoHelper()
+	settled := int64(-1)
+	Eventually(func() bool {
+		before := settled
+		settled = w.writes.Load()
+		return settled == before
+	}).WithPolling(500 * time.Millisecond).Should(BeTrue())
+	return settled
 }
 
 // removeAll deletes all resources and waits until they are gone.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 )
@@ -59,10 +58,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	}
 	o.excludedNamespaces = append(o.excludedNamespaces, o.baseNamespace)
-	o.runtimes = runtime.Catalog{}
-	for name, image := range *images {
-		o.runtimes[v1alpha2.Runtime(name)] = image
-	}
+	o.runtimes = runtime.CatalogOf(*images)
 	if o.builderImage == "" || len(o.runtimes) == 0 {
 		return nil, fmt.Errorf("set --builder-image and at least one --runtime-image: without them nothing can be built")
 	}

@@ -20,6 +20,7 @@ func imagesFromEnvironment(environment []string) (module.Images, error) {
 		"IMAGE_FUNCTION_CONTROLLER": &images.FunctionController,
 		"IMAGE_FUNCTION_BUILDER":    &images.FunctionBuilder,
 		"IMAGE_FUNCTION_REGISTRY":   &images.FunctionRegistry,
+		"IMAGE_FUNCTION_WEBHOOK":    &images.FunctionWebhook,
 	}
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")

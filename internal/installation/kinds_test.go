@@ -21,7 +21,7 @@ func TestEveryRenderedKindIsWatched(t *testing.T) {
 		Registry: module.Registry{Internal: true, NodePort: 32137},
 		Presets:  module.Presets{BuildJob: "slow", RuntimePod: "XS"},
 	}
-	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", Runtimes: map[string]string{"nodejs22": "n"}}
+	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", FunctionWebhook: "w", Runtimes: map[string]string{"nodejs22": "n"}}
 	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"},
 		configuration.Values(images), chartutil.DefaultCapabilities)
 	if err != nil {

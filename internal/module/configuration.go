@@ -12,6 +12,7 @@ type Images struct {
 	FunctionController string
 	FunctionBuilder    string
 	FunctionRegistry   string
+	FunctionWebhook    string
 	// Runtimes are the base images by the name that spec.runtime has.
 	Runtimes map[string]string
 }
@@ -48,9 +49,14 @@ func (c Configuration) Values(images Images) map[string]any {
 				"functionController": images.FunctionController,
 				"functionBuilder":    images.FunctionBuilder,
 				"functionRegistry":   images.FunctionRegistry,
+				"functionWebhook":    images.FunctionWebhook,
 				"functionRuntimes":   runtimes,
 			},
 			"registrySecretName": RegistrySecretName,
+			"resourceConfig": map[string]any{
+				"function": defaultPreset(c.Presets.RuntimePod),
+				"buildJob": defaultPreset(c.Presets.BuildJob),
+			},
 		},
 		"dockerRegistry":      c.registryValues(),
 		"docker-registry":     c.registryPartValues(),
@@ -101,13 +107,7 @@ func (c Configuration) controllerValues() map[string]any {
 			configuration[key] = value
 		}
 	}
-	return map[string]any{
-		"configuration": configuration,
-		"resourceConfig": map[string]any{
-			"function": defaultPreset(c.Presets.RuntimePod),
-			"buildJob": defaultPreset(c.Presets.BuildJob),
-		},
-	}
+	return map[string]any{"configuration": configuration}
 }
 
 func defaultPreset(name string) map[string]any {
