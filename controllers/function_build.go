@@ -41,7 +41,7 @@ func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, r
 		found.add(status.BuildWaits(err))
 		return build.Result{}, inputs, err
 	}
-	found.retryAfter = result.RetryAfter
+	found.retryAfter, found.awaitsBuild = result.RetryAfter, result.Image == ""
 	found.add(result.Condition)
 	return result, inputs, nil
 }

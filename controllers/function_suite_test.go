@@ -25,13 +25,16 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/registry"
 	functionruntime "kyma-project.io/serverless/internal/runtime"
@@ -59,6 +62,8 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("namespace", func() { namespaceSpecs(world) })
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
+	Describe("build's turn", func() { functionTurnSpecs(world) })
+	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
 })
 
@@ -70,6 +75,8 @@ type functionWorld struct {
 	registryDown atomic.Bool
 	registryHost string
 	releases     *httptest.Server
+	// metrics and probes are the addresses where the manager answers.
+	metrics, probes string
 
 	mutex sync.Mutex
 	// writes are the paths that the controllers wrote to.
@@ -88,8 +95,9 @@ func (w *functionWorld) start(ctx context.Context) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	config.Wrap(w.recordWrites)
+	w.metrics, w.probes = freeAddress(), freeAddress()
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: w.metrics}, HealthProbeBindAddress: w.probes,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	w.setUp(mgr)
@@ -117,6 +125,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		Client: mgr.GetClient(), Applier: applier, Registries: &image.Registries{},
 		Builder: &build.Builder{
 			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: profiles.BuildJob, MaxJobs: maxJobs,
+			Metrics: metrics.NewBuilds(ctrlmetrics.Registry),
 			JobConfig: build.JobConfig{
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
@@ -125,6 +134,8 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		Profiles:          profiles,
 		Workload:          workload.Config{ServiceAccount: functionAccount},
 		Recorder:          mgr.GetEventRecorder("function-controller"),
+		Durations:         metrics.NewFunctions(ctrlmetrics.Registry),
+		Loop:              health.NewLoop(controllers.ReconciliationTimeout, time.Second),
 		PackageRegistries: packages,
 		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
 	}
@@ -132,8 +143,11 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 	namespaces := &controllers.NamespaceReconciler{
 		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
 		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
+		Loop: health.NewLoop(controllers.ReconciliationTimeout, time.Second),
 	}
 	Expect(namespaces.SetupWithManager(mgr)).To(Succeed())
+	Expect(mgr.AddHealthzCheck("functions", functions.Loop.Check)).To(Succeed())
+	Expect(mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages))).To(Succeed())
 }
 
 // startRegistries starts the module's own registry for Functions, and one for releases.

@@ -10,12 +10,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/apply"
+	"kyma-project.io/serverless/internal/health"
 )
 
 // registryFinalizer keeps the base registry Secret until its copies are gone
@@ -33,6 +35,7 @@ type NamespaceReconciler struct {
 	Excluded []string
 	// RegistrySecret and ServiceAccount are the names of what is copied.
 	RegistrySecret, ServiceAccount string
+	Loop                           *health.Loop
 }
 
 // Reconcile brings one namespace's copies up to date, or, asked for the base
@@ -134,7 +137,8 @@ func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&corev1.Namespace{}).
 		Watches(&corev1.Secret{}, copied).
 		Watches(&corev1.ServiceAccount{}, copied).
-		Complete(r)
+		WithOptions(controller.Options{ReconciliationTimeout: ReconciliationTimeout}).
+		Complete(r.Loop.Watch(r))
 }
 
 // namespacesOf are the namespaces that an original or a copy concerns.

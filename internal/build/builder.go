@@ -9,21 +9,15 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
-)
-
-// A created Job is looked for in the cache at this interval, and at most this long.
-const (
-	cachePoll  = 5 * time.Millisecond
-	cacheDelay = 2 * time.Second
 )
 
 // Builder makes Functions' images.
@@ -33,10 +27,12 @@ type Builder struct {
 	Profiles preset.Profiles
 	// MaxJobs bounds the Jobs that run at once in the cluster.
 	MaxJobs int
+	Metrics *metrics.Builds
 	JobConfig
 
 	// starting has Jobs counted and created by one at a time.
 	starting sync.Mutex
+	turns    turns
 }
 
 // Request is what to build.
@@ -76,6 +72,7 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	}
 	plan, err := NewPlan(in.Source, in.Runtime, base, in.PackageRegistry)
 	if err != nil {
+		b.Forget(ctx, client.ObjectKeyFromObject(in.Function))
 		return Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil
 	}
 	if err := b.endOtherJobs(ctx, in.Function, plan.Dependencies); err != nil {
@@ -86,7 +83,9 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if digest == "" {
+	if digest != "" {
+		b.Metrics.ImageFound(client.ObjectKeyFromObject(in.Function), plan.Image)
+	} else {
 		if waiting, err := b.ensureDependencies(ctx, in, plan); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
@@ -99,12 +98,13 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
-func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (string, error) {
+func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (digest string, err error) {
+	defer func(start time.Time) { b.Metrics.Finished(metrics.ByAssembly, err == nil, time.Since(start)) }(time.Now())
 	layer, err := image.FilesLayer(in.Runtime.FunctionDir, in.Source.Files)
 	if err != nil {
 		return "", err
 	}
-	digest, err := in.Registry.Assemble(ctx, repository, plan.Image, image.Parts{
+	digest, err = in.Registry.Assemble(ctx, repository, plan.Image, image.Parts{
 		Base:                   base,
 		Dependencies:           plan.Dependencies,
 		DependenciesRepository: image.DependenciesRepository(in.Function.Namespace),
@@ -115,6 +115,7 @@ func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base imag
 		b.Bases.Forget(in.Registry, in.Runtime.Image)
 		return "", err
 	}
+	b.Metrics.ImageAssembled(client.ObjectKeyFromObject(in.Function), plan.Image)
 	return digest, nil
 }
 
@@ -124,25 +125,31 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	if plan.Dependencies == "" {
 		return nil, nil
 	}
+	// First of all, so that no change of the Job is missed.
+	waited := b.turns.ask(client.ObjectKeyFromObject(in.Function),
+		ID{Namespace: in.Function.Namespace, Dependencies: DependenciesLabel(plan.Dependencies)})
 	// First the Job, then the registry: a Job that ends in between has pushed.
 	job, err := b.findJob(ctx, in.Function.Namespace, plan.Dependencies)
 	if err != nil {
 		return nil, err
 	}
 	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), plan.Dependencies)
-	if digest != "" || err != nil {
+	if err != nil {
 		return nil, err
 	}
+	if digest != "" {
+		if !waited {
+			b.Metrics.LayerFound()
+		}
+		return nil, nil
+	}
 	if job == nil {
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, in, plan, 1, waitsSince(in.Function, time.Now()), nil)
 	}
 	switch StateOf(job) {
 	case Succeeded:
 		// Its layer was lost since.
-		if err := b.deleteJob(ctx, job); err != nil {
-			return nil, err
-		}
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, in, plan, 1, time.Now(), job)
 	case Failed:
 		return b.retry(ctx, in, plan, job)
 	}
@@ -157,29 +164,35 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, message)}, nil
 }
 
+// retry starts the failed Job anew, after a while. The failed one stays until
+// another may take its place: it has the number of attempts.
 func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1.Job) (*Result, error) {
 	attempt := Attempt(job)
-	if wait := time.Until(FailedAt(job).Add(RetryAfter(attempt))); wait > 0 {
-		pods, err := b.pods(ctx, job)
-		if err != nil {
-			return nil, err
-		}
-		message := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods))
-		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, message), RetryAfter: wait}, nil
-	}
-	if err := b.deleteJob(ctx, job); err != nil {
+	pods, err := b.pods(ctx, job)
+	if err != nil {
 		return nil, err
 	}
-	result, err := b.startJob(ctx, in, plan, attempt+1)
-	if result != nil {
-		// The former failure stays in view until a try succeeds.
-		result.Condition = condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
-			fmt.Sprintf("Job %s failed, it is being re-run (attempt %d)", job.Name, attempt+1))
+	failure := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods))
+	due := EndedAt(job).Add(RetryAfter(attempt))
+	if wait := time.Until(due); wait > 0 {
+		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, failure), RetryAfter: wait}, nil
 	}
-	return result, err
+	result, err := b.startJob(ctx, in, plan, attempt+1, due, job)
+	if err != nil {
+		return nil, err
+	}
+	// The former failure stays in view until a try succeeds.
+	message := fmt.Sprintf("Job %s failed, it is being re-run (attempt %d)", job.Name, attempt+1)
+	if result.Condition.Reason != v1alpha2.ReasonJobCreated {
+		message = failure + ". " + result.Condition.Message
+	}
+	result.Condition = condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, message)
+	return result, nil
 }
 
-func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt int) (*Result, error) {
+// startJob starts a Job in its turn, in place of a former one if there is one.
+// It waits since the time.
+func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt int, since time.Time, former *batchv1.Job) (*Result, error) {
 	var asked *v1alpha2.ResourceRequirements
 	if config := in.Function.Spec.ResourceConfiguration; config != nil {
 		asked = config.Build
@@ -190,55 +203,15 @@ func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt i
 		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
 		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
 	})
-	running, err := b.createIfFree(ctx, job)
+	started, waits, err := b.createInTurn(ctx, in.Function, since, job, former)
 	if err != nil {
 		return nil, err
 	}
-	if running >= b.MaxJobs {
-		return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning,
-			fmt.Sprintf("Build waits: %d of at most %d builds are running", running, b.MaxJobs))}, nil
+	if started == nil {
+		return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, waits)}, nil
 	}
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobCreated,
-		fmt.Sprintf("Job %s created", job.Name))}, nil
-}
-
-// createIfFree creates the Job unless as many as allowed are running, and
-// returns how many others are.
-func (b *Builder) createIfFree(ctx context.Context, job *batchv1.Job) (int, error) {
-	b.starting.Lock()
-	defer b.starting.Unlock()
-	running, err := b.running(ctx)
-	if err != nil || running >= b.MaxJobs {
-		return running, err
-	}
-	if err := b.Client.Create(ctx, job); err != nil && !apierrors.IsAlreadyExists(err) {
-		return running, fmt.Errorf("create build Job %s: %w", job.Name, err)
-	}
-	b.awaitInCache(ctx, client.ObjectKeyFromObject(job))
-	return running, nil
-}
-
-// awaitInCache waits until the next count has the Job, which takes some
-// milliseconds. One that was deleted right away doesn't hold up others for long.
-func (b *Builder) awaitInCache(ctx context.Context, job client.ObjectKey) {
-	_ = wait.PollUntilContextTimeout(ctx, cachePoll, cacheDelay, true, func(ctx context.Context) (bool, error) {
-		return b.Client.Get(ctx, job, &batchv1.Job{}) == nil, nil
-	})
-}
-
-// running counts the active Jobs.
-func (b *Builder) running(ctx context.Context) (int, error) {
-	var jobs batchv1.JobList
-	if err := b.Client.List(ctx, &jobs, client.MatchingLabels{v1alpha2.LabelManagedBy: v1alpha2.ManagedByController}); err != nil {
-		return 0, fmt.Errorf("list build Jobs: %w", err)
-	}
-	running := 0
-	for i := range jobs.Items {
-		if StateOf(&jobs.Items[i]) == Active {
-			running++
-		}
-	}
-	return running, nil
+		fmt.Sprintf("Job %s created", started.Name))}, nil
 }
 
 func (b *Builder) findJob(ctx context.Context, namespace, dependencies string) (*batchv1.Job, error) {
