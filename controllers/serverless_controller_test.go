@@ -287,6 +287,8 @@ var _ = Describe("Serverless", Ordered, func() {
 		Expect(world.Get(ctx, client.ObjectKeyFromObject(touched), touched)).To(Succeed(), "another owner's object stays")
 	})
 
+	monitoringSpecs(func() *operatorWorld { return world })
+
 	It("chooses larger presets in larger clusters", func(ctx SpecContext) {
 		for _, name := range []string{"a", "b", "c"} {
 			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
