@@ -34,9 +34,10 @@ type FunctionReconciler struct {
 	Loop       *health.Loop
 	// PackageRegistries reads the namespaces' package registry Secrets.
 	PackageRegistries client.Reader
-	// RegistrySecret and PackageRegistrySecret are the names of the
-	// namespaces' Secrets for images and for packages.
-	RegistrySecret, PackageRegistrySecret string
+	// PackageRegistrySecret is their name.
+	PackageRegistrySecret string
+	// Namespaces has the namespaces' registries of images.
+	Namespaces *NamespaceSetup
 }
 
 // report is what the steps of a reconciliation found out.

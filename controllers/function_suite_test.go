@@ -121,6 +121,10 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 	packages, err := controllers.NewPackageRegistryCache(mgr, packagesSecretName)
 	Expect(err).NotTo(HaveOccurred())
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: "function-controller"}
+	setup := &controllers.NamespaceSetup{
+		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
+		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
+	}
 	functions := &controllers.FunctionReconciler{
 		Client: mgr.GetClient(), Applier: applier, Registries: &image.Registries{},
 		Builder: &build.Builder{
@@ -130,20 +134,20 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
 		},
-		Runtimes:          functionruntime.Catalog{"nodejs22": w.releaseBase()},
-		Profiles:          profiles,
-		Workload:          workload.Config{ServiceAccount: functionAccount},
-		Recorder:          mgr.GetEventRecorder("function-controller"),
-		Durations:         metrics.NewFunctions(ctrlmetrics.Registry),
-		Loop:              health.NewLoop(controllers.ReconciliationTimeout, time.Second),
-		PackageRegistries: packages,
-		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
+		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase()},
+		Profiles:              profiles,
+		Workload:              workload.Config{ServiceAccount: functionAccount},
+		Recorder:              mgr.GetEventRecorder("function-controller"),
+		Durations:             metrics.NewFunctions(ctrlmetrics.Registry),
+		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, time.Second),
+		PackageRegistries:     packages,
+		PackageRegistrySecret: packagesSecretName,
+		Namespaces:            setup,
 	}
 	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())
 	namespaces := &controllers.NamespaceReconciler{
-		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
-		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
-		Loop: health.NewLoop(controllers.ReconciliationTimeout, time.Second),
+		NamespaceSetup: setup,
+		Loop:           health.NewLoop(controllers.ReconciliationTimeout, time.Second),
 	}
 	Expect(namespaces.SetupWithManager(mgr)).To(Succeed())
 	Expect(mgr.AddHealthzCheck("functions", functions.Loop.Check)).To(Succeed())

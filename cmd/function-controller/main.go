@@ -96,6 +96,10 @@ func newManager(options *options) (manager.Manager, error) {
 
 func setupControllers(mgr manager.Manager, packages cache.Cache, options *options) error {
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: fieldManager}
+	setup := &controllers.NamespaceSetup{
+		Client: mgr.GetClient(), Applier: applier, Base: options.baseNamespace, Excluded: options.excludedNamespaces,
+		RegistrySecret: options.registrySecret, ServiceAccount: options.serviceAccount,
+	}
 	functions := &controllers.FunctionReconciler{
 		Client:     mgr.GetClient(),
 		Applier:    applier,
@@ -119,16 +123,15 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 		Durations:             metrics.NewFunctions(ctrlmetrics.Registry),
 		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
 		PackageRegistries:     packages,
-		RegistrySecret:        options.registrySecret,
 		PackageRegistrySecret: options.packageRegistrySecret,
+		Namespaces:            setup,
 	}
 	if err := functions.SetupWithManager(mgr, packages, options.workers, longestBackoff); err != nil {
 		return fmt.Errorf("set up function controller: %w", err)
 	}
 	namespaces := &controllers.NamespaceReconciler{
-		Client: mgr.GetClient(), Applier: applier, Base: options.baseNamespace, Excluded: options.excludedNamespaces,
-		RegistrySecret: options.registrySecret, ServiceAccount: options.serviceAccount,
-		Loop: health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
+		NamespaceSetup: setup,
+		Loop:           health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
 	}
 	if err := namespaces.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up namespace controller: %w", err)
