@@ -11,6 +11,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/build"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/revision"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
@@ -22,7 +23,7 @@ const (
 	// while they stay the same, no registry is asked for anything.
 	annotationBuildInputs = "serverless.kyma-project.io/build-inputs"
 	// annotationImage holds that image, whoever changes the one that runs.
-	annotationImage = "serverless.kyma-project.io/image"
+	annotationImage = revision.AnnotationImage
 )
 
 // build returns the image of the source, with the key of what it was built from.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -45,6 +46,8 @@ type report struct {
 	conditions []v1alpha2.Condition
 	// status has the fields besides the conditions.
 	status v1alpha2.FunctionStatus
+	// image is what the Deployment was told to run.
+	image string
 	// retryAfter is the time to look again when no event would tell.
 	retryAfter time.Duration
 	// awaitsBuild tells that the image will be there when a build has ended.
@@ -53,6 +56,10 @@ type report struct {
 
 func (r *report) add(conditions ...v1alpha2.Condition) {
 	r.conditions = append(r.conditions, conditions...)
+}
+
+func (r *report) has(kind v1alpha2.ConditionType) bool {
+	return slices.ContainsFunc(r.conditions, func(c v1alpha2.Condition) bool { return c.Type == kind })
 }
 
 // Reconcile brings what runs to what the Function says, as far as it goes,
@@ -67,6 +74,9 @@ func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		r.forget(ctx, request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
+	if asked, rollBack := fn.Annotations[v1alpha2.AnnotationRollbackTo]; rollBack {
+		return ctrl.Result{}, r.rollBack(ctx, fn, asked)
+	}
 	found := &report{status: fn.Status}
 	err = r.run(ctx, fn, found)
 	if !found.awaitsBuild {
@@ -75,6 +85,7 @@ func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request
 	if observeErr := r.observe(ctx, fn, found); observeErr != nil {
 		return ctrl.Result{}, errors.Join(err, observeErr)
 	}
+	err = errors.Join(err, r.keepRevision(ctx, fn, found))
 	if statusErr := r.writeStatus(ctx, fn, found); statusErr != nil {
 		return ctrl.Result{}, errors.Join(err, statusErr)
 	}
@@ -102,5 +113,6 @@ func (r *FunctionReconciler) run(ctx context.Context, fn *v1alpha2.Function, fou
 	if err != nil || result.Image == "" {
 		return err
 	}
+	found.image = result.Image
 	return r.deploy(ctx, fn, rt, result.Image, inputs, found)
 }

@@ -5,10 +5,13 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -31,6 +34,9 @@ const ReconciliationTimeout = 2 * time.Minute
 // a Function. Packages is the cache of the package registry Secrets. After
 // errors the next try is at most longestBackoff away.
 func (r *FunctionReconciler) SetupWithManager(mgr ctrl.Manager, packages cache.Cache, workers int, longestBackoff time.Duration) error {
+	if err := indexExtras(mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	inNamespace := func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.functions(ctx, object.GetNamespace())
 	}
@@ -41,6 +47,8 @@ func (r *FunctionReconciler) SetupWithManager(mgr ctrl.Manager, packages cache.C
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.Service{}).
 		Owns(&batchv1.Job{}).
+		Owns(&autoscalingv2.HorizontalPodAutoscaler{}, builder.WithPredicates(exceptStatus)).
+		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(exceptStatus)).
 		Watches(&batchv1.Job{}, r.jobChanges()).
 		WatchesRawSource(source.Func(r.wokenByBuilds)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(functionOfPod)).

@@ -18,7 +18,7 @@ func namespaceSpecs(w *functionWorld) {
 
 	It("gets the registry's credentials and the service account with its first Function", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
-		Consistently(func() []string { return w.copies(ctx, namespace) }).Should(BeEmpty())
+		Consistently(func() []string { return w.copiesIn(ctx, namespace) }).Should(BeEmpty())
 		Expect(w.Create(ctx, function(namespace, "first"))).To(Succeed())
 		w.getsCopies(ctx, namespace)
 
@@ -49,9 +49,9 @@ func namespaceSpecs(w *functionWorld) {
 		w.run(ctx, first)
 		w.run(ctx, last)
 		Expect(w.Delete(ctx, first)).To(Succeed())
-		Consistently(func() []string { return w.copies(ctx, namespace) }).Should(HaveLen(2))
+		Consistently(func() []string { return w.copiesIn(ctx, namespace) }).Should(HaveLen(2))
 		Expect(w.Delete(ctx, last)).To(Succeed())
-		Eventually(func() []string { return w.copies(ctx, namespace) }).Should(BeEmpty())
+		Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(BeEmpty())
 
 		again := function(namespace, "again")
 		w.run(ctx, again)
@@ -64,7 +64,7 @@ func namespaceSpecs(w *functionWorld) {
 		DeferCleanup(func(ctx SpecContext) { Expect(w.Delete(ctx, fn)).To(Succeed()) })
 		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
 			Equal("Functions don't run in namespace kube-system: it gets no credentials of the registry. Create the Function in another namespace"))
-		Expect(w.copies(ctx, "kube-system")).To(BeEmpty())
+		Expect(w.copiesIn(ctx, "kube-system")).To(BeEmpty())
 	})
 
 	It("keeps credentials that its user manages, also after its last Function", func(ctx SpecContext) {
@@ -85,7 +85,7 @@ func namespaceSpecs(w *functionWorld) {
 		}
 		isKept()
 		Expect(w.Delete(ctx, fn)).To(Succeed())
-		Eventually(func() []string { return w.copies(ctx, namespace) }).Should(ConsistOf(registrySecretName))
+		Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(ConsistOf(registrySecretName))
 		isKept()
 	})
 
@@ -135,7 +135,7 @@ func namespaceSpecs(w *functionWorld) {
 			namespace := w.newNamespace(ctx)
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: registrySecretName, Labels: labels}}
 			Expect(w.Create(ctx, secret, client.FieldOwner(manager))).To(Succeed())
-			isThere := func() []string { return w.copies(ctx, namespace) }
+			isThere := func() []string { return w.copiesIn(ctx, namespace) }
 			if stays {
 				Consistently(isThere).Should(ConsistOf(registrySecretName))
 			} else {
@@ -151,8 +151,8 @@ func namespaceSpecs(w *functionWorld) {
 	)
 }
 
-// copies are which of the namespace's Secret and service account are there.
-func (w *functionWorld) copies(ctx context.Context, namespace string) []string {
+// copiesIn are which of the namespace's Secret and service account are there.
+func (w *functionWorld) copiesIn(ctx context.Context, namespace string) []string {
 	GinkgoHelper()
 	var found []string
 	for name, object := range map[string]client.Object{registrySecretName: &corev1.Secret{}, functionAccount: &corev1.ServiceAccount{}} {
@@ -167,5 +167,5 @@ func (w *functionWorld) copies(ctx context.Context, namespace string) []string {
 
 func (w *functionWorld) getsCopies(ctx context.Context, namespace string) {
 	GinkgoHelper()
-	Eventually(func() []string { return w.copies(ctx, namespace) }).Should(ConsistOf(registrySecretName, functionAccount))
+	Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(ConsistOf(registrySecretName, functionAccount))
 }

@@ -72,7 +72,7 @@ func startOperator() *operatorWorld {
 			FunctionController: "registry.test/function-controller:1",
 			FunctionBuilder:    "registry.test/function-builder:1",
 			FunctionRegistry:   "registry.test/function-registry:1",
-			RuntimeNodejs22:    "registry.test/function-runtime-nodejs22:1",
+			Runtimes:           map[string]string{"nodejs22": "registry.test/function-runtime-nodejs22:1", "nodejs24": "registry.test/function-runtime-nodejs24:1"},
 		},
 		Installation: installation.New(live, mgr.GetClient()),
 		Recorder:     mgr.GetEventRecorder("serverless-operator"),

@@ -118,6 +118,7 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 			ServiceAccount:         options.serviceAccount,
 			TraceCollectorEndpoint: options.traceCollectorEndpoint,
 			PublisherProxyAddress:  options.publisherProxyAddress,
+			TargetCPUUtilization:   options.targetCPU,
 		},
 		Recorder:              mgr.GetEventRecorder(fieldManager),
 		Durations:             metrics.NewFunctions(ctrlmetrics.Registry),

@@ -21,7 +21,7 @@ func TestEveryRenderedKindIsWatched(t *testing.T) {
 		Registry: module.Registry{Internal: true, NodePort: 32137},
 		Presets:  module.Presets{BuildJob: "slow", RuntimePod: "XS"},
 	}
-	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", RuntimeNodejs22: "n"}
+	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", Runtimes: map[string]string{"nodejs22": "n"}}
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	for _, kind := range OptionalKinds {
 		capabilities.APIVersions = append(capabilities.APIVersions, kind.GroupVersion().String()+"/"+kind.Kind)

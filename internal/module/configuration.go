@@ -12,7 +12,8 @@ type Images struct {
 	FunctionController string
 	FunctionBuilder    string
 	FunctionRegistry   string
-	RuntimeNodejs22    string
+	// Runtimes are the base images by the name that spec.runtime has.
+	Runtimes map[string]string
 }
 
 // Configuration is all that the module's objects depend on.
@@ -37,13 +38,17 @@ func (c Configuration) RegistryStatus() string {
 // Values returns the chart's values for the configuration. Equal ones give
 // equal values, so rendering again changes nothing.
 func (c Configuration) Values(images Images) map[string]any {
+	runtimes := map[string]any{}
+	for name, image := range images.Runtimes {
+		runtimes[name] = image
+	}
 	return map[string]any{
 		"global": map[string]any{
 			"images": map[string]any{
-				"functionController":      images.FunctionController,
-				"functionBuilder":         images.FunctionBuilder,
-				"functionRegistry":        images.FunctionRegistry,
-				"functionRuntimeNodejs22": images.RuntimeNodejs22,
+				"functionController": images.FunctionController,
+				"functionBuilder":    images.FunctionBuilder,
+				"functionRegistry":   images.FunctionRegistry,
+				"functionRuntimes":   runtimes,
 			},
 			"registrySecretName": RegistrySecretName,
 		},
