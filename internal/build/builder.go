@@ -125,34 +125,52 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	if plan.Dependencies == "" {
 		return nil, nil
 	}
-	// First of all, so that no change of the Job is missed.
-	waited := b.turns.ask(client.ObjectKeyFromObject(in.Function),
-		ID{Namespace: in.Function.Namespace, Dependencies: DependenciesLabel(plan.Dependencies)})
+	waited := b.turns.asks(client.ObjectKeyFromObject(in.Function), layerID(in, plan.Dependencies))
+	result, err := b.ensureLayer(ctx, in, plan.Dependencies, func(attempt int) *batchv1.Job { return b.installJob(in, plan, attempt) })
+	switch {
+	case err != nil:
+	case result == nil && !waited:
+		b.Metrics.LayerFound()
+	case result != nil && result.Condition.Reason == v1alpha2.ReasonJobCreated:
+		b.Metrics.LayerBuilt()
+	}
+	return result, err
+}
+
+func layerID(in Request, tag string) ID {
+	return ID{Namespace: in.Function.Namespace, Dependencies: DependenciesLabel(tag)}
+}
+
+// ensureLayer returns nil once the tag names a layer in the namespace's cache,
+// and otherwise how far the Job is that publishes it.
+func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attempt jobOf) (*Result, error) {
 	// First the Job, then the registry: a Job that ends in between has pushed.
-	job, err := b.findJob(ctx, in.Function.Namespace, plan.Dependencies)
+	job, err := b.findJob(ctx, in.Function.Namespace, tag)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), plan.Dependencies)
-	if err != nil {
+	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), tag)
+	if digest != "" || err != nil {
 		return nil, err
 	}
-	if digest != "" {
-		if !waited {
-			b.Metrics.LayerFound()
-		}
-		return nil, nil
+	if !b.turns.ask(client.ObjectKeyFromObject(in.Function), layerID(in, tag)) {
+		// The Job may have changed before anybody knew who waits for it.
+		return b.ensureLayer(ctx, in, tag, attempt)
 	}
 	if job == nil {
-		return b.startJob(ctx, in, plan, 1, waitsSince(in.Function, time.Now()), nil)
+		return b.startJob(ctx, in.Function, attempt(1), waitsSince(in.Function, time.Now()), nil)
 	}
 	switch StateOf(job) {
 	case Succeeded:
 		// Its layer was lost since.
-		return b.startJob(ctx, in, plan, 1, time.Now(), job)
+		return b.startJob(ctx, in.Function, attempt(1), time.Now(), job)
 	case Failed:
-		return b.retry(ctx, in, plan, job)
+		return b.retry(ctx, in.Function, job, attempt)
 	}
+	return b.inProgress(ctx, job)
+}
+
+func (b *Builder) inProgress(ctx context.Context, job *batchv1.Job) (*Result, error) {
 	pods, err := b.pods(ctx, job)
 	if err != nil {
 		return nil, err
@@ -164,9 +182,12 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, message)}, nil
 }
 
+// jobOf makes the Job of an attempt.
+type jobOf func(attempt int) *batchv1.Job
+
 // retry starts the failed Job anew, after a while. The failed one stays until
 // another may take its place: it has the number of attempts.
-func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1.Job) (*Result, error) {
+func (b *Builder) retry(ctx context.Context, fn *v1alpha2.Function, job *batchv1.Job, next jobOf) (*Result, error) {
 	attempt := Attempt(job)
 	pods, err := b.pods(ctx, job)
 	if err != nil {
@@ -177,7 +198,7 @@ func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1
 	if wait := time.Until(due); wait > 0 {
 		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, failure), RetryAfter: wait}, nil
 	}
-	result, err := b.startJob(ctx, in, plan, attempt+1, due, job)
+	result, err := b.startJob(ctx, fn, next(attempt+1), due, job)
 	if err != nil {
 		return nil, err
 	}
@@ -190,28 +211,38 @@ func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1
 	return result, nil
 }
 
-// startJob starts a Job in its turn, in place of a former one if there is one.
-// It waits since the time.
-func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt int, since time.Time, former *batchv1.Job) (*Result, error) {
-	var asked *v1alpha2.ResourceRequirements
-	if config := in.Function.Spec.ResourceConfiguration; config != nil {
-		asked = config.Build
-	}
-	resources, _ := b.Profiles.Resolve(asked)
-	job := Job(JobInput{
-		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: resources, PackageRegistry: in.PackageRegistry,
+func (b *Builder) installJob(in Request, plan Plan, attempt int) *batchv1.Job {
+	return Job(JobInput{
+		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
 		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
 		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
 	})
-	started, waits, err := b.createInTurn(ctx, in.Function, since, job, former)
+}
+
+func (b *Builder) resources(fn *v1alpha2.Function) corev1.ResourceRequirements {
+	var asked *v1alpha2.ResourceRequirements
+	if config := fn.Spec.ResourceConfiguration; config != nil {
+		asked = config.Build
+	}
+	resources, _ := b.Profiles.Resolve(asked)
+	return resources
+}
+
+// startJob starts the Job in its turn, in place of a former one if there is
+// one. It waits since the time.
+func (b *Builder) startJob(ctx context.Context, fn *v1alpha2.Function, job *batchv1.Job, since time.Time, former *batchv1.Job) (*Result, error) {
+	other, waits, err := b.createInTurn(ctx, fn, since, job, former)
 	if err != nil {
 		return nil, err
 	}
-	if started == nil {
+	if other != nil {
+		return b.inProgress(ctx, other)
+	}
+	if waits != "" {
 		return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, waits)}, nil
 	}
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobCreated,
-		fmt.Sprintf("Job %s created", started.Name))}, nil
+		fmt.Sprintf("Job %s created", job.Name))}, nil
 }
 
 func (b *Builder) findJob(ctx context.Context, namespace, dependencies string) (*batchv1.Job, error) {

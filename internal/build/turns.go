@@ -57,6 +57,14 @@ func (t *turns) ask(function client.ObjectKey, id ID) bool {
 	return false
 }
 
+// asks tells whether the Function waits for the build.
+func (t *turns) asks(function client.ObjectKey, id ID) bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	asked, waits := t.asked[function]
+	return waits && asked == id
+}
+
 // leave forgets what the Function waits for, and tells whether a place in the
 // queue became free by that.
 func (t *turns) leave(function client.ObjectKey) bool {
@@ -133,9 +141,9 @@ func (b *Builder) callNext(ctx context.Context) {
 }
 
 // createInTurn creates the Job if its turn has come, in place of the former
-// one, and otherwise says what it waits for. If another Function's Job for the
-// same has just been created, it returns that one.
-func (b *Builder) createInTurn(ctx context.Context, fn *v1alpha2.Function, since time.Time, job, former *batchv1.Job) (*batchv1.Job, string, error) {
+// one. Otherwise it says what it waits for, or returns another Function's Job
+// for the same that has just been created.
+func (b *Builder) createInTurn(ctx context.Context, fn *v1alpha2.Function, since time.Time, job, former *batchv1.Job) (other *batchv1.Job, waits string, err error) {
 	b.starting.Lock()
 	defer b.starting.Unlock()
 	current, err := b.findJob(ctx, job.Namespace, job.Labels[LabelDependencies])
@@ -160,16 +168,12 @@ func (b *Builder) createInTurn(ctx context.Context, fn *v1alpha2.Function, since
 			return nil, "", err
 		}
 	}
-	err = b.Client.Create(ctx, job)
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := b.Client.Create(ctx, job); err != nil && !apierrors.IsAlreadyExists(err) {
 		return nil, "", fmt.Errorf("create build Job %s: %w", job.Name, err)
 	}
-	if err == nil {
-		b.Metrics.LayerBuilt()
-	}
 	b.turns.start(id)
-	b.awaitInCache(ctx, client.ObjectKeyFromObject(job))
-	return job, "", nil
+	b.awaitInCache(ctx, job)
+	return nil, "", nil
 }
 
 // come queues the build, and tells whether its turn has come, or how many are ahead.
@@ -186,11 +190,14 @@ func (t *turns) start(id ID) {
 	t.queue.Start(id)
 }
 
-// awaitInCache waits until the next count has the Job, which takes some
-// milliseconds. One that was deleted right away doesn't hold up others for long.
-func (b *Builder) awaitInCache(ctx context.Context, job client.ObjectKey) {
+// awaitInCache waits until the next count has this very Job, not a former one
+// of its name, which takes some milliseconds. One that was deleted right away
+// doesn't hold up others for long.
+func (b *Builder) awaitInCache(ctx context.Context, job *batchv1.Job) {
 	_ = wait.PollUntilContextTimeout(ctx, cachePoll, cacheDelay, true, func(ctx context.Context) (bool, error) {
-		return b.Client.Get(ctx, job, &batchv1.Job{}) == nil, nil
+		var cached batchv1.Job
+		err := b.Client.Get(ctx, client.ObjectKeyFromObject(job), &cached)
+		return err == nil && (cached.UID == job.UID || job.UID == ""), nil
 	})
 }
 
