@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -82,6 +83,7 @@ func (r *FunctionReconciler) writeStatus(ctx context.Context, fn *v1alpha2.Funct
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.Durations.Observe(fn, former.Status.Conditions, changed, time.Now())
 	for _, condition := range changed {
 		// Events of one reason and action are folded into the first, and the others' messages are lost.
 		action := fmt.Sprintf("%s@%d", condition.Type, fn.Generation)

@@ -19,15 +19,11 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// newNamespace creates a namespace for one spec, waits for what it gets, and
-// in the end removes what is built there: builds are counted in the cluster.
+// newNamespace creates a namespace for one spec, and in the end removes what
+// is built there: builds are counted in the cluster.
 func (w *functionWorld) newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	namespace := w.newNamespaceWithoutController(ctx)
-	Eventually(func(g Gomega) {
-		g.Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: registrySecretName}, &corev1.Secret{})).To(Succeed())
-		g.Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: functionAccount}, &corev1.ServiceAccount{})).To(Succeed())
-	}).Should(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		in := client.InNamespace(namespace)
 		Expect(w.DeleteAllOf(ctx, &v1alpha2.Function{}, in)).To(Succeed())

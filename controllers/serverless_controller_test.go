@@ -325,6 +325,7 @@ var _ = Describe("Serverless", Ordered, func() {
 		}).Should(Succeed())
 		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
 	})
+	monitoringSpecs(func() *operatorWorld { return world })
 
 	It("chooses larger presets in larger clusters", func(ctx SpecContext) {
 		for _, name := range []string{"a", "b", "c"} {

@@ -57,6 +57,13 @@ var Kinds = []schema.GroupVersionKind{
 	apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"),
 }
 
+// OptionalKinds are those that a cluster may lack, and that are part of the
+// installation only where they are there. They are not watched: a watch of a
+// kind that is not there, or goes, fails for ever.
+var OptionalKinds = []schema.GroupVersionKind{
+	{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"},
+}
+
 // Selector selects the objects that carry the ManagedByLabel.
 func Selector() labels.Selector {
 	return labels.SelectorFromSet(labels.Set{ManagedByLabel: FieldManager})

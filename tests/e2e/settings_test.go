@@ -2,15 +2,12 @@ package e2e
 
 import (
 	"context"
-	"os"
-	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -72,33 +69,15 @@ var _ = Describe("The module's Pods", func() {
 	})
 })
 
-// warnings collects what the API server warns of.
-type warnings struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-// HandleWarningHeader keeps a warning's text.
-func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.texts = append(w.texts, text)
-}
-
 // restrictedWarnings is what the API server would warn of if the namespace
 // enforced the restricted Pod Security Standard.
 func restrictedWarnings(ctx context.Context, namespace string) []string {
 	GinkgoHelper()
-	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
-	Expect(err).NotTo(HaveOccurred())
-	seen := &warnings{}
-	config.WarningHandler = seen
-	warned, err := client.New(config, client.Options{})
-	Expect(err).NotTo(HaveOccurred())
+	warned, seen := listening()
 	object := &corev1.Namespace{}
 	Expect(warned.Get(ctx, client.ObjectKey{Name: namespace}, object)).To(Succeed())
 	former := object.DeepCopy()
 	metav1.SetMetaDataLabel(&object.ObjectMeta, "pod-security.kubernetes.io/enforce", "restricted")
 	Expect(warned.Patch(ctx, object, client.MergeFrom(former), client.DryRunAll)).To(Succeed())
-	return seen.texts
+	return *seen
 }
