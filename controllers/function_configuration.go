@@ -34,7 +34,7 @@ func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Functio
 		return runtime.Runtime{}, nil, nil
 	}
 	configMap := workload.ConfigMap(fn, source.DependenciesText(fn.Spec.Source.Inline, rt))
-	result, err := r.Applier.Apply(ctx, configMap)
+	result, err := r.Applier.ApplyUnique(ctx, configMap)
 	if err != nil {
 		return rt, nil, err
 	}

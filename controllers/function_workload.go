@@ -24,7 +24,7 @@ func (r *FunctionReconciler) deploy(ctx context.Context, fn *v1alpha2.Function, 
 	resources, _ := r.Profiles.Function.Resolve(asked)
 	desired := workload.Deployment(fn, rt, image, resources, r.Workload)
 	desired.Annotations = map[string]string{annotationBuildInputs: inputs, annotationImage: image}
-	result, err := r.Applier.Apply(ctx, desired)
+	result, err := r.Applier.ApplyUnique(ctx, desired)
 	if err != nil {
 		return found.failed(v1alpha2.ReasonDeploymentFailed, err)
 	}

@@ -69,6 +69,17 @@ func TestObjectOfAnotherOwnerIsNotTouched(t *testing.T) {
 	}
 }
 
+func TestObjectOfAUniqueNameIsNotLookedForBeyondTheCache(t *testing.T) {
+	cluster := fake.NewClientBuilder().Build()
+	// Without a reader beyond the cache.
+	applier := &Applier{Client: cluster, Manager: "test"}
+	for _, want := range []Result{Created, Unchanged} {
+		if got, err := applier.ApplyUnique(t.Context(), deployment()); got != want || err != nil {
+			t.Errorf("got %v, %v; want %v", got, err, want)
+		}
+	}
+}
+
 // deployment is stopped and restricted: 0 and false are what is desired.
 func deployment() *appsv1.Deployment {
 	d := &appsv1.Deployment{

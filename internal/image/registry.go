@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -20,8 +19,9 @@ import (
 // connections and is safe for concurrent use.
 type Registry struct {
 	location Location
-	puller   *remote.Puller
-	options  []remote.Option
+	host     name.Registry
+	auth     authn.Authenticator
+	sessions sessions
 }
 
 // NewRegistry returns a client of the registry at the location.
@@ -30,13 +30,13 @@ func NewRegistry(location Location) (*Registry, error) {
 	if location.Username != "" {
 		auth = &authn.Basic{Username: location.Username, Password: location.Password}
 	}
-	// The callers decide when to try again, and tell the user meanwhile.
-	options := []remote.Option{remote.WithAuth(auth), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}
-	puller, err := remote.NewPuller(options...)
+	registry := &Registry{location: location, auth: auth}
+	reference, err := registry.tag(runtimesRepository, "any")
 	if err != nil {
-		return nil, fmt.Errorf("set up registry %s: %w", location.Push, err)
+		return nil, err
 	}
-	return &Registry{location: location, puller: puller, options: options}, nil
+	registry.host = reference.Registry
+	return registry, nil
 }
 
 // Registries are the clients by location, each made once.
@@ -97,7 +97,11 @@ func (r *Registry) Find(ctx context.Context, repository, tag string) (string, er
 	if err != nil {
 		return "", err
 	}
-	descriptor, err := r.puller.Head(ctx, reference)
+	session, err := r.session(ctx)
+	if err != nil {
+		return "", err
+	}
+	descriptor, err := session.puller.Head(ctx, reference)
 	if isNotFound(err) {
 		return "", nil
 	}
@@ -112,7 +116,11 @@ func (r *Registry) image(ctx context.Context, repository, tag string) (v1.Image,
 	if err != nil {
 		return nil, err
 	}
-	descriptor, err := r.puller.Get(ctx, reference)
+	session, err := r.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := session.puller.Get(ctx, reference)
 	if err != nil {
 		return nil, r.unavailable(err)
 	}
@@ -128,9 +136,13 @@ func (r *Registry) push(ctx context.Context, repository, tag string, image v1.Im
 	if err != nil {
 		return err
 	}
+	session, err := r.session(ctx)
+	if err != nil {
+		return err
+	}
 	// Not with a remote.Pusher that is kept: it remembers each blob that it has
 	// sent, and would never send it again to a registry that lost it.
-	if err := remote.Push(reference, image, append(slices.Clone(r.options), remote.WithContext(ctx))...); err != nil {
+	if err := remote.Push(reference, image, session.writing(ctx)...); err != nil {
 		return r.unavailable(err)
 	}
 	return nil
@@ -153,6 +165,8 @@ func parseTag(text string, plainHTTP bool) (name.Tag, error) {
 }
 
 func (r *Registry) unavailable(err error) error {
+	// It may want to be talked to in another way from now on.
+	r.sessions.store(nil)
 	return &UnavailableError{Registry: r.location.Push, Err: err}
 }
 

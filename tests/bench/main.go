@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -21,9 +22,10 @@ type measurement struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
-	// Baseline is the floor's value, Ratio the median of value/baseline pair by pair.
-	Baseline float64 `json:"baseline"`
-	Ratio    float64 `json:"ratio"`
+	// Baseline is the floor's value, Ratio the median of value/baseline pair by
+	// pair; what has no floor has neither.
+	Baseline float64 `json:"baseline,omitempty"`
+	Ratio    float64 `json:"ratio,omitempty"`
 	Runs     int     `json:"runs"`
 
 	aim string
@@ -32,22 +34,88 @@ type measurement struct {
 // pair is one run of a thing and of its floor.
 type pair struct{ value, baseline time.Duration }
 
+// options are what the user asks for.
+type options struct {
+	runs, scaleRuns, functions int
+	output, tools              string
+	// only are the benchmarks to run; none means all.
+	only []string
+}
+
+func (o options) wants(name string) bool { return len(o.only) == 0 || slices.Contains(o.only, name) }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	runs := pflag.Int("runs", 5, "how often each is measured")
-	output := pflag.String("output", "build/bench.json", "file for the figures")
+	var options options
+	pflag.IntVar(&options.runs, "runs", 5, "how often each is measured")
+	pflag.IntVar(&options.scaleRuns, "scale-runs", 2, "how often controller_scale is measured")
+	pflag.IntVar(&options.functions, "functions", 2000, "how many Functions the controller_… benchmarks create")
+	pflag.StringVar(&options.output, "output", "build/bench.json", "file for the figures")
+	pflag.StringVar(&options.tools, "tools", "build/bin", "directory of the program cluster")
+	pflag.Usage = func() { fmt.Fprint(os.Stderr, usage()); pflag.PrintDefaults() }
 	pflag.Parse()
-	if err := run(ctx, *runs, *output); err != nil {
+	options.only = pflag.Args()
+	if err := run(ctx, options); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, runs int, output string) error {
-	lab, err := newLaboratory(ctx)
+// suites are the benchmarks, by what they are measured on.
+var suites = []struct {
+	names   []string
+	measure func(context.Context, options) ([]measurement, error)
+}{
+	{[]string{"edit_to_answer", "second_function", "first_build"}, measureWaiting},
+	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
+}
+
+func usage() string {
+	text := "usage: bench [BENCHMARK...]\n\n"
+	for _, suite := range suites {
+		text += "  " + strings.Join(suite.names, " ") + "\n"
+	}
+	return text + "\n"
+}
+
+func run(ctx context.Context, options options) error {
+	var known []string
+	for _, suite := range suites {
+		known = append(known, suite.names...)
+	}
+	for _, name := range options.only {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no benchmark %q; there are: %s", name, strings.Join(known, " "))
+		}
+	}
+	var table []measurement
+	for _, suite := range suites {
+		if !slices.ContainsFunc(suite.names, options.wants) {
+			continue
+		}
+		rows, err := suite.measure(ctx, options)
+		if err != nil {
+			return err
+		}
+		table = append(table, rows...)
+	}
+	print(table)
+	text, err := json.MarshalIndent(table, "", "  ")
 	if err != nil {
 		return err
+	}
+	if err := os.WriteFile(options.output, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write figures: %w", err)
+	}
+	return nil
+}
+
+// measureWaiting measures how long a user waits, on a real cluster.
+func measureWaiting(ctx context.Context, options options) ([]measurement, error) {
+	lab, err := newLaboratory(ctx)
+	if err != nil {
+		return nil, err
 	}
 	defer lab.close(context.WithoutCancel(ctx))
 	var table []measurement
@@ -59,12 +127,15 @@ func run(ctx context.Context, runs int, output string) error {
 		{"second_function", "≤ 1.5", lab.secondFunction},
 		{"first_build", "", lab.firstBuild},
 	} {
+		if !options.wants(benchmark.name) {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "%s ", benchmark.name)
 		var pairs []pair
-		for i := range runs {
+		for i := range options.runs {
 			measured, err := benchmark.once(ctx, i)
 			if err != nil {
-				return fmt.Errorf("measure %s: %w", benchmark.name, err)
+				return nil, fmt.Errorf("measure %s: %w", benchmark.name, err)
 			}
 			fmt.Fprintf(os.Stderr, " %.2f/%.2f", measured.value.Seconds(), measured.baseline.Seconds())
 			pairs = append(pairs, measured)
@@ -72,15 +143,7 @@ func run(ctx context.Context, runs int, output string) error {
 		fmt.Fprintln(os.Stderr)
 		table = append(table, summarize(benchmark.name, benchmark.aim, pairs))
 	}
-	print(table)
-	text, err := json.MarshalIndent(table, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(output, append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write figures: %w", err)
-	}
-	return nil
+	return table, nil
 }
 
 func summarize(name, aim string, pairs []pair) measurement {
@@ -108,7 +171,11 @@ func print(table []measurement) {
 	writer := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(writer, "benchmark\tmedian\tfloor\tratio\taim\truns")
 	for _, row := range table {
-		fmt.Fprintf(writer, "%s\t%.2f %s\t%.2f %s\t%.2f\t%s\t%d\n", row.Name, row.Value, row.Unit, row.Baseline, row.Unit, row.Ratio, row.aim, row.Runs)
+		floor, ratio := "–", "–"
+		if row.Baseline != 0 {
+			floor, ratio = fmt.Sprintf("%.2f %s", row.Baseline, row.Unit), fmt.Sprintf("%.2f", row.Ratio)
+		}
+		fmt.Fprintf(writer, "%s\t%.2f %s\t%s\t%s\t%s\t%d\n", row.Name, row.Value, row.Unit, floor, ratio, row.aim, row.Runs)
 	}
 	writer.Flush()
 }

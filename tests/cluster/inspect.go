@@ -191,3 +191,25 @@ func newAssetsCommand() *cobra.Command {
 		},
 	}
 }
+
+func newKwokCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kwok",
+		Short: "Print the path of kwok, which plays nodes for benchmarks of API objects alone",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, err := binaries.Root()
+			if err != nil {
+				return err
+			}
+			stop := progress.New(os.Stderr).Doing("building kwok", time.Now())
+			program, err := binaries.Kwok(cmd.Context(), root)
+			stop()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), program)
+			return err
+		},
+	}
+}

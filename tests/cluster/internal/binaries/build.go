@@ -19,6 +19,9 @@ const kubernetesVersion = "v1.37.2"
 
 const containerdVersion = "v2.4.2"
 
+// kwokVersion is that of the program which plays nodes and their Pods.
+const kwokVersion = "v0.8.0"
+
 // kubernetesBinary is not called after anything that its directory, put in
 // front of a user's PATH, would hide.
 const kubernetesBinary = "kubernetes"
@@ -64,6 +67,19 @@ func Containerd(ctx context.Context, root string) (string, error) {
 		}
 		return nil
 	})
+}
+
+// Kwok returns the path of the program that plays nodes where there are none.
+func Kwok(ctx context.Context, root string) (string, error) {
+	const flags = "-s -w"
+	dir, err := cached(root, "kwok", keyOf(kwokVersion, flags, runtime.GOARCH), func(dir string) error {
+		err := goCommand(ctx, dir, []string{"GOBIN=" + dir}, "install", "-ldflags", flags, "sigs.k8s.io/kwok/cmd/kwok@"+kwokVersion)
+		if err != nil {
+			return fmt.Errorf("build kwok: %w", err)
+		}
+		return nil
+	})
+	return filepath.Join(dir, "kwok"), err
 }
 
 // Node returns one directory with all programs of a node.

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/go-logr/logr"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/tests/controlplane"
+)
+
+const (
+	// fakeNodes have room for two fleets.
+	fakeNodes = 10
+	// settle is the time after the last one runs until the controller is
+	// taken to be at rest: its last events are out, and its heap was collected.
+	settle = 30 * time.Second
+	rest   = 2 * time.Minute
+)
+
+// scale measures the controller alone, with many Functions: the API server,
+// the cluster's controllers and the module's programs are real, the nodes are
+// played.
+type scale struct {
+	client client.WithWatch
+	plane  *controlplane.ControlPlane
+	module *installation
+	size   int
+	// deployment and service are those of a Function, to be created bare.
+	deployment appsv1.DeploymentSpec
+	service    corev1.ServiceSpec
+}
+
+// measureScale returns the rows of the benchmarks that are wanted. Runs
+// alternate which of the two comes first.
+func measureScale(ctx context.Context, options options) (table []measurement, err error) {
+	s := &scale{size: options.functions}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.setUp(ctx, options.tools); err != nil {
+		return nil, err
+	}
+	if options.wants("controller_scale") {
+		var pairs []pair
+		for run := range options.scaleRuns {
+			measured, err := s.once(ctx, run)
+			if err != nil {
+				return nil, fmt.Errorf("measure controller_scale: %w", err)
+			}
+			fmt.Fprintf(os.Stderr, "controller_scale  %.2f/%.2f\n", measured.value.Seconds(), measured.baseline.Seconds())
+			pairs = append(pairs, measured)
+		}
+		table = append(table, summarize("controller_scale", "≤ 2", pairs))
+	}
+	if options.wants("controller_rest_memory") || options.wants("controller_rest_writes") {
+		rows, err := s.atRest(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("measure the controller at rest: %w", err)
+		}
+		table = append(table, slices.DeleteFunc(rows, func(row measurement) bool { return !options.wants(row.Name) })...)
+	}
+	return table, nil
+}
+
+func (s *scale) setUp(ctx context.Context, tools string) error {
+	log.SetLogger(logr.Discard())
+	dir, err := filepath.Abs("build/bench")
+	if err != nil {
+		return err
+	}
+	assets, assetsErr := ask(ctx, tools, "assets")
+	kwok, kwokErr := ask(ctx, tools, "kwok")
+	if err := errors.Join(assetsErr, kwokErr); err != nil {
+		return err
+	}
+	s.plane, err = controlplane.Start(ctx, controlplane.Config{Assets: assets, Kwok: kwok, Dir: dir, AuditedUser: controllerUser, Nodes: fakeNodes})
+	if err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), v1alpha2.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	if s.client, err = client.NewWithWatch(s.plane.Admin, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	if err := s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: moduleNamespace}}); err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	if s.module, err = install(ctx, s.plane, s.client, dir); err != nil {
+		return err
+	}
+	return s.learn(ctx)
+}
+
+// learn has one Function run, and remembers what it consists of.
+func (s *scale) learn(ctx context.Context) error {
+	first := fleet{client: s.client, name: "first", size: 1}
+	if err := first.prepare(ctx); err != nil {
+		return err
+	}
+	if _, err := s.createFunctions(ctx, first); err != nil {
+		return err
+	}
+	var deployments appsv1.DeploymentList
+	var services corev1.ServiceList
+	if err := errors.Join(
+		s.client.List(ctx, &deployments, client.InNamespace(first.namespace(0))),
+		s.client.List(ctx, &services, client.InNamespace(first.namespace(0))),
+	); err != nil || len(deployments.Items) != 1 || len(services.Items) != 1 {
+		return fmt.Errorf("read the Function's Deployment and Service: found %d and %d: %w", len(deployments.Items), len(services.Items), err)
+	}
+	s.deployment = deployments.Items[0].Spec
+	s.service = corev1.ServiceSpec{Ports: services.Items[0].Spec.Ports}
+	return first.remove(ctx)
+}
+
+// once measures a fleet of Functions, next to one of bare Deployments with their Services.
+func (s *scale) once(ctx context.Context, run int) (pair, error) {
+	var measured pair
+	functions := func() (err error) {
+		measured.value, err = s.measure(ctx, fmt.Sprintf("functions-%d", run), s.createFunctions)
+		return err
+	}
+	bare := func() (err error) {
+		measured.baseline, err = s.measure(ctx, fmt.Sprintf("bare-%d", run), s.createBare)
+		return err
+	}
+	if run%2 == 1 {
+		return measured, errors.Join(bare(), functions())
+	}
+	return measured, errors.Join(functions(), bare())
+}
+
+func (s *scale) measure(ctx context.Context, name string, create func(context.Context, fleet) (time.Duration, error)) (time.Duration, error) {
+	f := fleet{client: s.client, name: name, size: s.size}
+	if err := f.prepare(ctx); err != nil {
+		return 0, err
+	}
+	before, err := controlplane.ChildrenCPU()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	took, err := create(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	after, err := controlplane.ChildrenCPU()
+	if err != nil {
+		return 0, err
+	}
+	requests, err := s.plane.Requests(begin, begin.Add(took))
+	if err != nil {
+		return 0, err
+	}
+	note("%s: %.1f s; CPU %s", name, took.Seconds(), after.Since(before))
+	if len(requests) > 0 {
+		note("the controller sent %s", perFunction(requests, s.size))
+	}
+	return took, f.remove(ctx)
+}
+
+func (s *scale) createFunctions(ctx context.Context, f fleet) (time.Duration, error) {
+	return f.create(ctx, &v1alpha2.FunctionList{}, isRunning, func(namespace, name string) []client.Object {
+		return []client.Object{&v1alpha2.Function{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Spec: v1alpha2.FunctionSpec{
+				Runtime: "nodejs22",
+				Source:  v1alpha2.Source{Inline: &v1alpha2.InlineSource{Source: fmt.Sprintf("module.exports = { main: () => %q };\n", name)}},
+			},
+		}}
+	})
+}
+
+func (s *scale) createBare(ctx context.Context, f fleet) (time.Duration, error) {
+	return f.create(ctx, &appsv1.DeploymentList{}, isAvailable, func(namespace, name string) []client.Object {
+		labels := map[string]string{"app": name}
+		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		s.deployment.DeepCopyInto(&deployment.Spec)
+		deployment.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+		deployment.Spec.Template.Labels = labels
+		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		s.service.DeepCopyInto(&service.Spec)
+		service.Spec.Selector = labels
+		return []client.Object{deployment, service}
+	})
+}
+
+// atRest leaves the controller alone with a fleet.
+func (s *scale) atRest(ctx context.Context) ([]measurement, error) {
+	f := fleet{client: s.client, name: "resting", size: s.size}
+	if err := f.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := s.createFunctions(ctx, f); err != nil {
+		return nil, err
+	}
+	note("%d Functions run; the controller is left alone for %s", f.size, settle+rest)
+	if err := s.pause(ctx, settle); err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	if err := s.pause(ctx, rest); err != nil {
+		return nil, err
+	}
+	requests, err := s.plane.Requests(begin, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	memory, err := s.module.controller.ResidentMemory()
+	if err != nil {
+		return nil, err
+	}
+	writes, leases := 0, 0
+	for _, request := range requests {
+		switch {
+		case request.IsWrite() && request.IsLease():
+			leases++
+		case request.IsWrite():
+			writes++
+			note("a write at rest: %s %s/%s", request.Kind(), request.Object.Namespace, request.Object.Name)
+		}
+	}
+	note("besides, %d renewals of leader election's lease", leases)
+	return []measurement{
+		{Name: "controller_rest_memory", Value: float64(memory) / (1 << 20), Unit: "MiB", Runs: 1, aim: "< 200"},
+		{Name: "controller_rest_writes", Value: float64(writes), Unit: "writes", Runs: 1, aim: "0"},
+	}, nil
+}
+
+// pause waits, unless the controller ends meanwhile.
+func (s *scale) pause(ctx context.Context, time_ time.Duration) error {
+	select {
+	case <-time.After(time_):
+		return s.module.controller.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *scale) close() error {
+	if s.module != nil {
+		s.module.stop()
+	}
+	if s.plane != nil {
+		return s.plane.Stop()
+	}
+	return nil
+}
+
+// perFunction counts the requests by kind, for each of the Functions.
+func perFunction(requests []controlplane.Request, functions int) string {
+	counts := map[string]int{}
+	for _, request := range requests {
+		counts[request.Kind()]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return counts[b] - counts[a] })
+	parts := []string{fmt.Sprintf("%.1f requests for each", float64(len(requests))/float64(functions))}
+	for _, kind := range kinds {
+		if share := float64(counts[kind]) / float64(functions); share >= 0.05 {
+			parts = append(parts, fmt.Sprintf("%.2f %s", share, kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ask runs the cluster program, which builds what it is asked for.
+func ask(ctx context.Context, tools, what string) (string, error) {
+	command := exec.CommandContext(ctx, filepath.Join(tools, "cluster"), what)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("run cluster %s: %w; `make tools` builds it", what, err)
+	}
+	return strings.TrimSpace(string(output)), nil
+}
