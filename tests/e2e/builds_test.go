@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -59,7 +60,8 @@ func watchJobs(ctx context.Context, namespace string) *jobWatch {
 	go func() {
 		for event := range watcher.ResultChan() {
 			if job, isJob := event.Object.(*batchv1.Job); isJob {
-				w.note(job.Name, len(job.Status.Conditions) == 0 && job.DeletionTimestamp == nil)
+				// One for a Secret that was just made may be ended for another.
+				w.note(job.Name, event.Type != watch.Deleted && len(job.Status.Conditions) == 0 && job.DeletionTimestamp == nil)
 			}
 		}
 	}()
