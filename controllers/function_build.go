@@ -2,15 +2,16 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/build"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/revision"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
@@ -22,12 +23,17 @@ const (
 	// while they stay the same, no registry is asked for anything.
 	annotationBuildInputs = "serverless.kyma-project.io/build-inputs"
 	// annotationImage holds that image, whoever changes the one that runs.
-	annotationImage = "serverless.kyma-project.io/image"
+	annotationImage = revision.AnnotationImage
 )
 
 // build returns the image of the source, with the key of what it was built from.
 func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, rt runtime.Runtime, src source.Source, found *report) (build.Result, string, error) {
 	request, err := r.buildRequest(ctx, fn, rt, src)
+	var excluded *ExcludedError
+	if errors.As(err, &excluded) {
+		found.add(status.Condition(v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error()))
+		return build.Result{}, "", nil
+	}
 	if err != nil {
 		found.add(status.BuildWaits(err))
 		return build.Result{}, "", err
@@ -41,20 +47,17 @@ func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, r
 		found.add(status.BuildWaits(err))
 		return build.Result{}, inputs, err
 	}
-	found.retryAfter = result.RetryAfter
+	found.retryAfter, found.awaitsBuild = result.RetryAfter, result.Image == ""
 	found.add(result.Condition)
 	return result, inputs, nil
 }
 
 func (r *FunctionReconciler) buildRequest(ctx context.Context, fn *v1alpha2.Function, rt runtime.Runtime, src source.Source) (build.Request, error) {
-	var secret corev1.Secret
-	if err := r.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: r.RegistrySecret}, &secret); err != nil {
-		if apierrors.IsNotFound(err) {
-			return build.Request{}, fmt.Errorf("docker registry configuration not found, configuration secret (%s) not found in function namespace", r.RegistrySecret)
-		}
-		return build.Request{}, fmt.Errorf("read registry Secret %s: %w", r.RegistrySecret, err)
+	secret, err := r.Namespaces.Registry(ctx, fn.Namespace)
+	if err != nil {
+		return build.Request{}, err
 	}
-	location, err := image.LocationFromSecret(&secret)
+	location, err := image.LocationFromSecret(secret)
 	if err != nil {
 		return build.Request{}, err
 	}

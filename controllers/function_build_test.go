@@ -60,8 +60,8 @@ func functionBuildSpecs(w *functionWorld) {
 			number := 0
 			for _, fn := range functions {
 				g.Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
-				if built := fn.Status.Condition(v1alpha2.ConditionBuildReady); built != nil &&
-					built.Message == fmt.Sprintf("Build waits: %d of at most %d builds are running", maxJobs, maxJobs) {
+				if built := fn.Status.Condition(v1alpha2.ConditionBuildReady); built != nil && strings.HasPrefix(built.Message, fmt.Sprintf(
+					"Build waits for its turn: %d of at most %d builds were running and ", maxJobs, maxJobs)) {
 					number++
 				}
 			}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,11 +24,13 @@ func FunctionCacheOptions(registrySecret string) cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.ConfigMap{}:  children,
-			&corev1.Pod{}:        {Label: children.Label, Transform: withoutPodSpec},
-			&corev1.Service{}:    children,
-			&appsv1.Deployment{}: children,
-			&batchv1.Job{}:       children,
+			&corev1.ConfigMap{}:                      children,
+			&corev1.Pod{}:                            {Label: children.Label, Transform: withoutPodSpec},
+			&corev1.Service{}:                        children,
+			&appsv1.Deployment{}:                     children,
+			&batchv1.Job{}:                           children,
+			&autoscalingv2.HorizontalPodAutoscaler{}: children,
+			&policyv1.PodDisruptionBudget{}:          children,
 			// By name, not by label: a user's own registry Secret may have no label of ours but managed-by.
 			&corev1.Secret{}:         {Field: fields.OneTermEqualSelector("metadata.name", registrySecret)},
 			&corev1.ServiceAccount{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha2.LabelConfig: v1alpha2.ConfigServiceAccount})},

@@ -101,6 +101,17 @@ func functionChildrenSpecs(w *functionWorld) {
 		w.becomesReady(ctx, fn)
 	})
 
+	It("says which mounted Secret its Pods wait for", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "mounting")
+		fn.Spec.SecretMounts = []v1alpha2.SecretMount{{SecretName: "there", MountPath: "/run/there"}, {SecretName: "missing", MountPath: "/run/missing"}}
+		there := metav1.ObjectMeta{Namespace: fn.Namespace, Name: "there"}
+		Expect(w.Create(ctx, &corev1.Secret{ObjectMeta: there})).To(Succeed())
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.shows(ctx, fn, v1alpha2.ConditionRunning, corev1.ConditionUnknown, v1alpha2.ReasonDeploymentWaiting,
+			Equal("Deployment "+childName(fn)+" is not ready yet; Secret missing doesn't exist: create it, or remove it from spec.secretMounts"))
+		w.becomesReady(ctx, fn)
+	})
+
 	It("keeps what kubectl rollout restart wrote", func(ctx SpecContext) {
 		fn := function(w.newNamespace(ctx), "restarted")
 		w.run(ctx, fn)

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -12,7 +13,9 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/workload"
@@ -28,11 +31,14 @@ type FunctionReconciler struct {
 	Profiles   preset.Config
 	Workload   workload.Config
 	Recorder   events.EventRecorder
+	Durations  *metrics.Functions
+	Loop       *health.Loop
 	// PackageRegistries reads the namespaces' package registry Secrets.
 	PackageRegistries client.Reader
-	// RegistrySecret and PackageRegistrySecret are the names of the
-	// namespaces' Secrets for images and for packages.
-	RegistrySecret, PackageRegistrySecret string
+	// PackageRegistrySecret is their name.
+	PackageRegistrySecret string
+	// Namespaces has the namespaces' registries of images.
+	Namespaces *NamespaceSetup
 }
 
 // report is what the steps of a reconciliation found out.
@@ -40,29 +46,46 @@ type report struct {
 	conditions []v1alpha2.Condition
 	// status has the fields besides the conditions.
 	status v1alpha2.FunctionStatus
+	// image is what the Deployment was told to run.
+	image string
 	// retryAfter is the time to look again when no event would tell.
 	retryAfter time.Duration
+	// awaitsBuild tells that the image will be there when a build has ended.
+	awaitsBuild bool
 }
 
 func (r *report) add(conditions ...v1alpha2.Condition) {
 	r.conditions = append(r.conditions, conditions...)
 }
 
+func (r *report) has(kind v1alpha2.ConditionType) bool {
+	return slices.ContainsFunc(r.conditions, func(c v1alpha2.Condition) bool { return c.Type == kind })
+}
+
 // Reconcile brings what runs to what the Function says, as far as it goes,
 // and then writes down how far that was.
 func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	fn := &v1alpha2.Function{}
-	if err := r.Get(ctx, request.NamespacedName, fn); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	err := r.Get(ctx, request.NamespacedName, fn)
+	if client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, err
 	}
-	if fn.DeletionTimestamp != nil {
+	if err != nil || fn.DeletionTimestamp != nil {
+		r.forget(ctx, request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
+	if asked, rollBack := fn.Annotations[v1alpha2.AnnotationRollbackTo]; rollBack {
+		return ctrl.Result{}, r.rollBack(ctx, fn, asked)
+	}
 	found := &report{status: fn.Status}
-	err := r.run(ctx, fn, found)
+	err = r.run(ctx, fn, found)
+	if !found.awaitsBuild {
+		r.Builder.Forget(ctx, request.NamespacedName)
+	}
 	if observeErr := r.observe(ctx, fn, found); observeErr != nil {
 		return ctrl.Result{}, errors.Join(err, observeErr)
 	}
+	err = errors.Join(err, r.keepRevision(ctx, fn, found))
 	if statusErr := r.writeStatus(ctx, fn, found); statusErr != nil {
 		return ctrl.Result{}, errors.Join(err, statusErr)
 	}
@@ -70,6 +93,13 @@ func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: found.retryAfter}, nil
+}
+
+// forget drops what is held in memory of a Function that is gone.
+func (r *FunctionReconciler) forget(ctx context.Context, function client.ObjectKey) {
+	r.Builder.Forget(ctx, function)
+	r.Builder.Metrics.Forget(function)
+	r.Durations.Forget(function)
 }
 
 // run is the way of a Function: configuration, source, build, workload. It
@@ -83,5 +113,6 @@ func (r *FunctionReconciler) run(ctx context.Context, fn *v1alpha2.Function, fou
 	if err != nil || result.Image == "" {
 		return err
 	}
+	found.image = result.Image
 	return r.deploy(ctx, fn, rt, result.Image, inputs, found)
 }

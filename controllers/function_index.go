@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -15,8 +14,8 @@ import (
 // its namespace, as a selector of labels takes.
 const indexFunction = "function"
 
-func indexPods(mgr ctrl.Manager) error {
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &corev1.Pod{}, indexFunction, func(pod client.Object) []string {
+func indexPods(indexer client.FieldIndexer) error {
+	err := indexer.IndexField(context.Background(), &corev1.Pod{}, indexFunction, func(pod client.Object) []string {
 		return []string{pod.GetLabels()[v1alpha2.LabelFunctionName]}
 	})
 	if err != nil {

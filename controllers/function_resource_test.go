@@ -1,17 +1,20 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -93,23 +96,6 @@ func functionResourceSpecs(w *functionWorld) {
 		Entry("with a runtime that was offered once", func(s *v1alpha2.FunctionSpec) { s.Runtime = "nodejs12" }),
 	)
 
-	It("has one replica by default, and as many as it is scaled to", func(ctx SpecContext) {
-		fn := function(w.newNamespace(ctx), "scaled")
-		Expect(w.Create(ctx, fn)).To(Succeed())
-		Expect(fn.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
-		for _, replicas := range []int32{3, 0} {
-			scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
-			Expect(w.SubResource("scale").Update(ctx, fn, client.WithSubResourceBody(scale))).To(Succeed())
-			w.becomesReady(ctx, fn)
-			Expect(w.deployment(ctx, Default, fn).Spec.Replicas).To(HaveValue(Equal(replicas)))
-			Eventually(func(g Gomega) {
-				g.Expect(w.SubResource("scale").Get(ctx, fn, scale)).To(Succeed())
-				g.Expect(scale.Status.Replicas).To(Equal(replicas))
-				g.Expect(scale.Status.Selector).To(ContainSubstring("serverless.kyma-project.io/function-name=scaled"))
-			}).Should(Succeed())
-		}
-	})
-
 	It("is listed with its conditions", func(ctx SpecContext) {
 		httpClient, err := rest.HTTPClientFor(w.config)
 		Expect(err).NotTo(HaveOccurred())
@@ -129,6 +115,56 @@ func functionResourceSpecs(w *functionWorld) {
 		}
 		Expect(columns).To(Equal([]string{"Name", "Configured", "Built", "Running", "Runtime", "Version", "Age"}))
 	})
+}
+
+// functionRatchetingSpecs are about Functions that an older version accepted.
+func functionRatchetingSpecs(w *functionWorld) {
+	It("stays editable where an older version took what this one refuses, and can't get worse", func(ctx SpecContext) {
+		namespace := w.newNamespace(ctx)
+		restore := w.withoutEnvRule(ctx)
+		old := function(namespace, "old")
+		old.Spec.Env = []corev1.EnvVar{{Name: "FUNC_PORT", Value: "1234"}}
+		Eventually(func() error { return w.Create(ctx, old) }).Should(Succeed())
+		restore()
+		Eventually(func() error {
+			fresh := function(namespace, "fresh")
+			fresh.Spec.Env = old.Spec.Env
+			return w.Create(ctx, fresh, client.DryRunAll)
+		}).Should(MatchError(ContainSubstring(reservedNames)))
+
+		w.change(ctx, old, func() { old.Spec.Source.Inline.Source += " // edited" })
+		w.becomesReady(ctx, old)
+		old.Spec.Env = append(old.Spec.Env, corev1.EnvVar{Name: "MOD_NAME", Value: "x"})
+		Expect(w.Update(ctx, old)).To(MatchError(ContainSubstring(reservedNames)))
+	})
+}
+
+// withoutEnvRule makes the CRD one that takes any environment variable, until restored.
+func (w *functionWorld) withoutEnvRule(ctx context.Context) (restore func()) {
+	GinkgoHelper()
+	key := client.ObjectKey{Name: "functions.serverless.kyma-project.io"}
+	var former apiextensionsv1.JSONSchemaProps
+	setEnv := func(change func(env *apiextensionsv1.JSONSchemaProps)) {
+		GinkgoHelper()
+		Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			var crd apiextensionsv1.CustomResourceDefinition
+			if err := w.Get(ctx, key, &crd); err != nil {
+				return err
+			}
+			spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+			env := spec.Properties["env"]
+			change(&env)
+			spec.Properties["env"] = env
+			return w.Update(ctx, &crd)
+		})).To(Succeed())
+	}
+	setEnv(func(env *apiextensionsv1.JSONSchemaProps) {
+		former = *env.DeepCopy()
+		env.XValidations = nil
+	})
+	restore = sync.OnceFunc(func() { setEnv(func(env *apiextensionsv1.JSONSchemaProps) { *env = former }) })
+	DeferCleanup(restore)
+	return restore
 }
 
 func repository() *v1alpha2.GitRepositorySource {

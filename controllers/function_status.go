@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,23 +21,49 @@ import (
 
 // observe reports how the Function's Pods are doing, whatever the steps before came to.
 func (r *FunctionReconciler) observe(ctx context.Context, fn *v1alpha2.Function, found *report) error {
-	for _, condition := range found.conditions {
-		if condition.Type == v1alpha2.ConditionRunning {
-			return nil
-		}
-	}
 	deployment, err := r.deployment(ctx, fn)
 	if err != nil || deployment == nil {
 		return err
+	}
+	// The scale subresource shows both, also while the Function is not running.
+	found.status.Replicas = deployment.Status.Replicas
+	found.status.PodSelector = labels.SelectorFromSet(deployment.Spec.Selector.MatchLabels).String()
+	if found.has(v1alpha2.ConditionRunning) {
+		return nil
 	}
 	pods, err := r.pods(ctx, fn)
 	if err != nil {
 		return err
 	}
-	found.status.Replicas = deployment.Status.Replicas
-	found.status.PodSelector = labels.SelectorFromSet(deployment.Spec.Selector.MatchLabels).String()
-	found.add(workload.Rollout(deployment, pods))
-	return nil
+	running := workload.Rollout(deployment, pods)
+	if running.Status == corev1.ConditionTrue {
+		found.add(running)
+		return r.removeExtras(ctx, fn)
+	}
+	secret, err := r.missingSecret(ctx, fn)
+	if secret != "" {
+		running.Message += fmt.Sprintf("; Secret %s doesn't exist: create it, or remove it from spec.secretMounts", secret)
+	}
+	found.add(running)
+	return err
+}
+
+// missingSecret is the first of the mounted Secrets that doesn't exist, or "".
+// Pods wait for it in silence. Users' Secrets are in no cache, and nothing of
+// them is read but whether they are there.
+func (r *FunctionReconciler) missingSecret(ctx context.Context, fn *v1alpha2.Function) (string, error) {
+	for _, mount := range fn.Spec.SecretMounts {
+		secret := &metav1.PartialObjectMetadata{}
+		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		err := r.Applier.Live.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: mount.SecretName}, secret)
+		if apierrors.IsNotFound(err) {
+			return mount.SecretName, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for Secret %s: %w", mount.SecretName, err)
+		}
+	}
+	return "", nil
 }
 
 // writeStatus writes the status if it differs, and an event for each condition that changed.
@@ -56,6 +83,7 @@ func (r *FunctionReconciler) writeStatus(ctx context.Context, fn *v1alpha2.Funct
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.Durations.Observe(fn, former.Status.Conditions, changed, time.Now())
 	for _, condition := range changed {
 		// Events of one reason and action are folded into the first, and the others' messages are lost.
 		action := fmt.Sprintf("%s@%d", condition.Type, fn.Generation)

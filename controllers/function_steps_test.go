@@ -19,24 +19,27 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// newNamespace creates a namespace for one spec, waits for what it gets, and
-// in the end removes what is built there: builds are counted in the cluster.
+// newNamespace creates a namespace for one spec, and in the end removes what
+// is built there: builds are counted in the cluster.
 func (w *functionWorld) newNamespace(ctx context.Context) string {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
-	Expect(w.Create(ctx, namespace)).To(Succeed())
-	Eventually(func(g Gomega) {
-		g.Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace.Name, Name: registrySecretName}, &corev1.Secret{})).To(Succeed())
-		g.Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace.Name, Name: functionAccount}, &corev1.ServiceAccount{})).To(Succeed())
-	}).Should(Succeed())
+	namespace := w.newNamespaceWithoutController(ctx)
 	DeferCleanup(func(ctx SpecContext) {
-		in := client.InNamespace(namespace.Name)
+		in := client.InNamespace(namespace)
 		Expect(w.DeleteAllOf(ctx, &v1alpha2.Function{}, in)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(w.DeleteAllOf(ctx, &batchv1.Job{}, in, client.PropagationPolicy("Background"))).To(Succeed())
-			g.Expect(w.jobs(ctx, namespace.Name)).To(BeEmpty())
+			g.Expect(w.jobs(ctx, namespace)).To(BeEmpty())
 		}).Should(Succeed())
 	})
+	return namespace
+}
+
+// newNamespaceWithoutController makes a namespace and nothing more.
+func (w *functionWorld) newNamespaceWithoutController(ctx context.Context) string {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
+	Expect(w.Create(ctx, namespace)).To(Succeed())
 	return namespace.Name
 }
 
@@ -72,16 +75,22 @@ func (w *functionWorld) becomesReady(ctx context.Context, fn *v1alpha2.Function)
 		g.Expect(fn.Status.ObservedGeneration).To(Equal(fn.Generation))
 		g.Expect(fn).To(haveStatus(v1alpha2.ConditionBuildReady, corev1.ConditionTrue, v1alpha2.ReasonJobFinished, HavePrefix("Image ")))
 		deployment := w.deployment(ctx, g, fn)
-		if deployment.Status.ObservedGeneration != deployment.Generation {
-			replicas := *deployment.Spec.Replicas
-			deployment.Status = appsv1.DeploymentStatus{
-				ObservedGeneration: deployment.Generation, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, AvailableReplicas: replicas,
-			}
-			g.Expect(w.Status().Update(ctx, deployment)).To(Succeed())
-		}
+		w.rollOut(ctx, g, deployment)
 		g.Expect(fn).To(haveStatus(v1alpha2.ConditionRunning, corev1.ConditionTrue, v1alpha2.ReasonDeploymentReady,
 			Equal("Deployment "+deployment.Name+" is ready")))
 	}).Should(Succeed())
+}
+
+// rollOut plays a Deployment whose Pods are ready.
+func (w *functionWorld) rollOut(ctx context.Context, g Gomega, deployment *appsv1.Deployment) {
+	if deployment.Status.ObservedGeneration == deployment.Generation {
+		return
+	}
+	replicas := *deployment.Spec.Replicas
+	deployment.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: deployment.Generation, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, AvailableReplicas: replicas,
+	}
+	g.Expect(w.Status().Update(ctx, deployment)).To(Succeed())
 }
 
 // change edits the Function, whatever else changes it.
@@ -147,6 +156,12 @@ func (w *functionWorld) onlyJob(ctx context.Context, namespace string) *batchv1.
 // finish plays a Job that succeeds.
 func (w *functionWorld) finish(ctx context.Context, job *batchv1.Job) {
 	GinkgoHelper()
+	w.tryToFinish(ctx, Default, job)
+}
+
+// tryToFinish plays a Job that succeeds, unless it is deleted meanwhile.
+func (w *functionWorld) tryToFinish(ctx context.Context, g Gomega, job *batchv1.Job) {
+	GinkgoHelper()
 	for _, argument := range job.Spec.Template.Spec.Containers[0].Args {
 		if reference, found := strings.CutPrefix(argument, "--to="); found {
 			w.pushDependencies(ctx, reference)
@@ -157,7 +172,7 @@ func (w *functionWorld) finish(ctx context.Context, job *batchv1.Job) {
 		{Type: batchv1.JobSuccessCriteriaMet, Status: "True", Reason: "CompletionsReached", LastTransitionTime: now},
 		{Type: batchv1.JobComplete, Status: "True", Reason: "CompletionsReached", LastTransitionTime: now},
 	}}
-	Expect(w.Status().Update(ctx, job)).To(Succeed())
+	g.Expect(w.Status().Update(ctx, job)).To(Succeed())
 }
 
 // fail plays a Job whose install ends with the log, at the time.

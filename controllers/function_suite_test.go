@@ -20,18 +20,25 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/registry"
 	functionruntime "kyma-project.io/serverless/internal/runtime"
@@ -56,40 +63,69 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { world.start(ctx) })
 
 	Describe("resource", func() { functionResourceSpecs(world) })
+	Describe("resource of an older version", func() { functionRatchetingSpecs(world) })
 	Describe("namespace", func() { namespaceSpecs(world) })
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
+	Describe("build's turn", func() { functionTurnSpecs(world) })
+	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
+	Describe("revision", func() { functionRevisionSpecs(world) })
+	Describe("drift", func() { functionDriftSpecs(world) })
+	Describe("scaling", func() { functionScalingSpecs(world) })
+	Describe("admission", Ordered, func() { admissionSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.
 type functionWorld struct {
 	client.Client
 	config *rest.Config
+	scheme *runtime.Scheme
 	// registryDown makes the registry of Functions' images break off each request.
 	registryDown atomic.Bool
 	registryHost string
 	releases     *httptest.Server
+	// metrics and probes are the addresses where the manager answers.
+	metrics, probes string
+	// registerer takes the metrics; where it is nil, those of each controller are its own.
+	registerer prometheus.Registerer
 
 	mutex sync.Mutex
 	// writes are the paths that the controllers wrote to.
 	writes []string
 }
 
+// start prepares the cluster and has the controller run to the end of the specs.
 func (w *functionWorld) start(ctx context.Context) {
+	GinkgoHelper()
+	w.prepare(ctx)
+	w.registerer = ctrlmetrics.Registry
+	w.runController(w.recordWrites)
+}
+
+// prepare starts an API server and the registries, with what the operator makes.
+func (w *functionWorld) prepare(ctx context.Context) {
 	GinkgoHelper()
 	config, scheme := startAPIServer("serverless.kyma-project.io_functions.yaml")
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	w.Client, w.config = direct, config
+	w.Client, w.config, w.scheme = direct, config, scheme
 	w.startRegistries()
 	w.createOriginals(ctx)
+}
 
-	config = rest.CopyConfig(config)
+// runController runs one with its requests wrapped, until stop is called or the specs are over.
+func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) {
+	GinkgoHelper()
+	config := rest.CopyConfig(w.config)
 	config.QPS = -1
-	config.Wrap(w.recordWrites)
+	config.Wrap(wrap)
+	w.metrics, w.probes = freeAddress(), freeAddress()
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: controllers.FunctionCacheOptions(registrySecretName), Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: w.scheme, Cache: controllers.FunctionCacheOptions(registrySecretName),
+		Metrics: metricsserver.Options{BindAddress: w.metrics}, HealthProbeBindAddress: w.probes,
+		// Specs that kill a controller run another one after it.
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	w.setUp(mgr)
@@ -97,10 +133,12 @@ func (w *functionWorld) start(ctx context.Context) {
 	running, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(running) }()
-	DeferCleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		Expect(<-stopped).To(Succeed())
 	})
+	DeferCleanup(stop)
+	return stop
 }
 
 func (w *functionWorld) setUp(mgr ctrl.Manager) {
@@ -113,27 +151,41 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 	packages, err := controllers.NewPackageRegistryCache(mgr, packagesSecretName)
 	Expect(err).NotTo(HaveOccurred())
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: "function-controller"}
+	setup := &controllers.NamespaceSetup{
+		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
+		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
+	}
+	registerer := w.registerer
+	if registerer == nil {
+		registerer = prometheus.NewRegistry()
+	}
 	functions := &controllers.FunctionReconciler{
 		Client: mgr.GetClient(), Applier: applier, Registries: &image.Registries{},
 		Builder: &build.Builder{
 			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: profiles.BuildJob, MaxJobs: maxJobs,
+			Metrics: metrics.NewBuilds(registerer),
 			JobConfig: build.JobConfig{
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
 		},
-		Runtimes:          functionruntime.Catalog{"nodejs22": w.releaseBase()},
-		Profiles:          profiles,
-		Workload:          workload.Config{ServiceAccount: functionAccount},
-		Recorder:          mgr.GetEventRecorder("function-controller"),
-		PackageRegistries: packages,
-		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
+		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase()},
+		Profiles:              profiles,
+		Workload:              workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
+		Recorder:              mgr.GetEventRecorder("function-controller"),
+		Durations:             metrics.NewFunctions(registerer),
+		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, time.Second),
+		PackageRegistries:     packages,
+		PackageRegistrySecret: packagesSecretName,
+		Namespaces:            setup,
 	}
 	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())
 	namespaces := &controllers.NamespaceReconciler{
-		Client: mgr.GetClient(), Applier: applier, Base: moduleNamespace, Excluded: []string{moduleNamespace, "kube-system"},
-		RegistrySecret: registrySecretName, ServiceAccount: functionAccount,
+		NamespaceSetup: setup,
+		Loop:           health.NewLoop(controllers.ReconciliationTimeout, time.Second),
 	}
 	Expect(namespaces.SetupWithManager(mgr)).To(Succeed())
+	Expect(mgr.AddHealthzCheck("functions", functions.Loop.Check)).To(Succeed())
+	Expect(mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages))).To(Succeed())
 }
 
 // startRegistries starts the module's own registry for Functions, and one for releases.

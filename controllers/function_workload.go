@@ -28,13 +28,13 @@ func (r *FunctionReconciler) deploy(ctx context.Context, fn *v1alpha2.Function, 
 	if err != nil {
 		return found.failed(v1alpha2.ReasonDeploymentFailed, err)
 	}
-	if result != apply.Unchanged {
-		found.add(status.DeploymentApplied(desired.Name, result))
-	}
-	if _, err := r.Applier.Apply(ctx, workload.Service(fn)); err != nil {
+	found.add(status.Applied(desired.Kind, desired.Name, result)...)
+	service := workload.Service(fn)
+	if result, err = r.Applier.Apply(ctx, service); err != nil {
 		return found.failed(v1alpha2.ReasonServiceFailed, err)
 	}
-	return nil
+	found.add(status.Applied(service.Kind, service.Name, result)...)
+	return r.scale(ctx, fn, found)
 }
 
 // failed reports what can't be applied. The spec or the other object has to be

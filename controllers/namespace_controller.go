@@ -4,101 +4,72 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
-	"kyma-project.io/serverless/internal/apply"
+	"kyma-project.io/serverless/internal/health"
 )
 
 // registryFinalizer keeps the base registry Secret until its copies are gone
 // (contract/functions.md 3.9).
 const registryFinalizer = "serverless.kyma-project.io/finalizer-registry-config"
 
-// NamespaceReconciler gives each namespace what Functions in it need: the
-// service account and the registry's credentials, as copies of those in the
-// base namespace (contract/functions.md 3.9).
+// NamespaceReconciler sets up a namespace when its first Function comes, and
+// clears it after the last one (docs/decisions/namespace-setup.md).
 type NamespaceReconciler struct {
-	client.Client
-	Applier *apply.Applier
-	// Base is the namespace of the originals; Excluded get no copies.
-	Base     string
-	Excluded []string
-	// RegistrySecret and ServiceAccount are the names of what is copied.
-	RegistrySecret, ServiceAccount string
+	*NamespaceSetup
+	Loop *health.Loop
 }
 
 // Reconcile brings one namespace's copies up to date, or, asked for the base
 // namespace, takes care of the registry Secret's own life.
 func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	var secret corev1.Secret
-	if err := r.Get(ctx, client.ObjectKey{Namespace: r.Base, Name: r.RegistrySecret}, &secret); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
 	if request.Name == r.Base {
-		return ctrl.Result{}, r.keepUntilCopiesAreGone(ctx, &secret)
+		return ctrl.Result{}, r.keepUntilCopiesAreGone(ctx)
 	}
-	var namespace corev1.Namespace
-	if err := r.Get(ctx, request.NamespacedName, &namespace); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	used, err := r.hasFunctions(ctx, request.Name)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	if namespace.DeletionTimestamp != nil || secret.DeletionTimestamp != nil || slices.Contains(r.Excluded, namespace.Name) {
+	if !used {
+		return ctrl.Result{}, r.Withdraw(ctx, request.Name)
+	}
+	_, err = r.Provide(ctx, request.Name)
+	var missing *MissingOriginalError
+	var excluded *ExcludedError
+	if errors.As(err, &missing) || errors.As(err, &excluded) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		// Its Functions say so.
 		return ctrl.Result{}, nil
 	}
-	return ctrl.Result{}, errors.Join(
-		r.copySecret(ctx, &secret, namespace.Name),
-		r.copyServiceAccount(ctx, namespace.Name),
-	)
+	return ctrl.Result{}, err
 }
 
-func (r *NamespaceReconciler) copySecret(ctx context.Context, base *corev1.Secret, namespace string) error {
-	var current corev1.Secret
-	err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: base.Name}, &current)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read registry Secret of namespace %s: %w", namespace, err)
+func (r *NamespaceReconciler) hasFunctions(ctx context.Context, namespace string) (bool, error) {
+	var functions v1alpha2.FunctionList
+	if err := r.List(ctx, &functions, client.InNamespace(namespace), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("look for Functions of namespace %s: %w", namespace, err)
 	}
-	if current.Labels[v1alpha2.LabelManagedBy] == v1alpha2.ManagedByUser {
-		return nil
-	}
-	_, err = r.Applier.Apply(ctx, &corev1.Secret{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name: base.Name, Namespace: namespace,
-			Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials},
-		},
-		Type: base.Type,
-		Data: base.Data,
-	})
-	return err
-}
-
-func (r *NamespaceReconciler) copyServiceAccount(ctx context.Context, namespace string) error {
-	var base corev1.ServiceAccount
-	if err := r.Get(ctx, client.ObjectKey{Namespace: r.Base, Name: r.ServiceAccount}, &base); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	_, err := r.Applier.Apply(ctx, &corev1.ServiceAccount{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name: base.Name, Namespace: namespace,
-			Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigServiceAccount},
-		},
-		ImagePullSecrets:             base.ImagePullSecrets,
-		AutomountServiceAccountToken: base.AutomountServiceAccountToken,
-	})
-	return err
+	return len(functions.Items) > 0, nil
 }
 
 // keepUntilCopiesAreGone holds the base Secret by a finalizer, and on its
 // deletion deletes the copies first.
-func (r *NamespaceReconciler) keepUntilCopiesAreGone(ctx context.Context, secret *corev1.Secret) error {
+func (r *NamespaceReconciler) keepUntilCopiesAreGone(ctx context.Context) error {
+	secret := &corev1.Secret{}
+	if err := r.Get(ctx, client.ObjectKey{Namespace: r.Base, Name: r.RegistrySecret}, secret); err != nil {
+		return client.IgnoreNotFound(err)
+	}
 	former := secret.DeepCopy()
 	if secret.DeletionTimestamp == nil {
 		if !controllerutil.AddFinalizer(secret, registryFinalizer) {
@@ -125,16 +96,26 @@ func (r *NamespaceReconciler) keepUntilCopiesAreGone(ctx context.Context, secret
 	return client.IgnoreNotFound(r.Patch(ctx, secret, client.MergeFrom(former)))
 }
 
-// SetupWithManager has the reconciler called for each namespace, and for all
-// of them when an original changes.
+// setupWorkers set up namespaces at once: a thousand may get their first Function in one go.
+const setupWorkers = 4
+
+// SetupWithManager has the reconciler called for each namespace when Functions
+// come and go there, when somebody changes a copy, and for all that have
+// Functions when an original changes.
 func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	copied := handler.EnqueueRequestsFromMapFunc(r.namespacesOf)
+	comesOrGoes := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("namespace").
-		For(&corev1.Namespace{}).
+		Watches(&v1alpha2.Function{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(comesOrGoes)).
 		Watches(&corev1.Secret{}, copied).
 		Watches(&corev1.ServiceAccount{}, copied).
-		Complete(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: setupWorkers, ReconciliationTimeout: ReconciliationTimeout}).
+		Complete(r.Loop.Watch(r))
+}
+
+func namespaceOf(_ context.Context, object client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: object.GetNamespace()}}}
 }
 
 // namespacesOf are the namespaces that an original or a copy concerns.
@@ -142,17 +123,22 @@ func (r *NamespaceReconciler) namespacesOf(ctx context.Context, object client.Ob
 	if object.GetName() != r.RegistrySecret && object.GetName() != r.ServiceAccount {
 		return nil
 	}
+	requests := namespaceOf(ctx, object)
 	if object.GetNamespace() != r.Base {
-		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: object.GetNamespace()}}}
+		return requests
 	}
-	var namespaces corev1.NamespaceList
-	if err := r.List(ctx, &namespaces); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "list namespaces to reconcile")
-		return nil
+	// An original changes rarely enough to look at all Functions.
+	var functions v1alpha2.FunctionList
+	if err := r.List(ctx, &functions, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list Functions, whose namespaces are to be reconciled")
+		return requests
 	}
-	requests := make([]reconcile.Request, 0, len(namespaces.Items))
-	for i := range namespaces.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: namespaces.Items[i].Name}})
+	seen := map[string]bool{}
+	for i := range functions.Items {
+		if namespace := functions.Items[i].Namespace; !seen[namespace] {
+			seen[namespace] = true
+			requests = append(requests, namespaceOf(ctx, &functions.Items[i])...)
+		}
 	}
 	return requests
 }

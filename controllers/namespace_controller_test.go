@@ -1,22 +1,27 @@
 package controllers_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 )
 
-// namespaceSpecs are about what each namespace gets (contract/functions.md 3.9).
+// namespaceSpecs are about what a namespace with Functions has (contract/functions.md 2.6 and 3.9; 12, checks 43 and 44).
 func namespaceSpecs(w *functionWorld) {
 	original := client.ObjectKey{Namespace: moduleNamespace, Name: registrySecretName}
 
-	It("gets the registry's credentials and the service account", func(ctx SpecContext) {
+	It("gets the registry's credentials and the service account with its first Function", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
+		Consistently(func() []string { return w.copiesIn(ctx, namespace) }).Should(BeEmpty())
+		Expect(w.Create(ctx, function(namespace, "first"))).To(Succeed())
+		w.getsCopies(ctx, namespace)
+
 		var base, secret corev1.Secret
 		Expect(w.Get(ctx, original, &base)).To(Succeed())
 		Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: registrySecretName}, &secret)).To(Succeed())
@@ -28,28 +33,66 @@ func namespaceSpecs(w *functionWorld) {
 		Expect(account.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
 	})
 
-	It("gets no copies if it is excluded", func(ctx SpecContext) {
-		// Its namespace is older than one that has got its copies.
-		w.newNamespace(ctx)
-		err := w.Get(ctx, client.ObjectKey{Namespace: "kube-system", Name: registrySecretName}, &corev1.Secret{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "got %v", err)
+	It("is ready for its first Function without any condition that says otherwise", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "first")
+		w.run(ctx, fn)
+		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElement("Normal DeploymentReady"))
+		for _, event := range w.events(ctx, fn) {
+			Expect(event).To(HavePrefix("Normal "))
+			Expect(event).NotTo(HaveSuffix("JobRunning"), "the build waited for something")
+		}
 	})
 
-	It("keeps credentials that its user manages", func(ctx SpecContext) {
+	It("is cleared after its last Function", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
+		first, last := function(namespace, "first"), function(namespace, "last")
+		w.run(ctx, first)
+		w.run(ctx, last)
+		Expect(w.Delete(ctx, first)).To(Succeed())
+		Consistently(func() []string { return w.copiesIn(ctx, namespace) }).Should(HaveLen(2))
+		Expect(w.Delete(ctx, last)).To(Succeed())
+		Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(BeEmpty())
+
+		again := function(namespace, "again")
+		w.run(ctx, again)
+		w.getsCopies(ctx, namespace)
+	})
+
+	It("gets no copies if it is excluded, and its Functions say so", func(ctx SpecContext) {
+		fn := function("kube-system", "excluded")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(w.Delete(ctx, fn)).To(Succeed()) })
+		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
+			Equal("Functions don't run in namespace kube-system: it gets no credentials of the registry. Create the Function in another namespace"))
+		Expect(w.copiesIn(ctx, "kube-system")).To(BeEmpty())
+	})
+
+	It("keeps credentials that its user manages, also after its last Function", func(ctx SpecContext) {
+		namespace := w.newNamespace(ctx)
+		fn := function(namespace, "first")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.getsCopies(ctx, namespace)
 		secret := &corev1.Secret{}
 		Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: registrySecretName}, secret)).To(Succeed())
 		secret.Labels[v1alpha2.LabelManagedBy] = v1alpha2.ManagedByUser
 		secret.Data["username"] = []byte("mine")
 		Expect(w.Update(ctx, secret)).To(Succeed())
-		Consistently(func(g Gomega) {
-			g.Expect(w.Get(ctx, client.ObjectKeyFromObject(secret), secret)).To(Succeed())
-			g.Expect(secret.Data).To(HaveKeyWithValue("username", []byte("mine")))
-		}).Should(Succeed())
+		isKept := func() {
+			Consistently(func(g Gomega) {
+				g.Expect(w.Get(ctx, client.ObjectKeyFromObject(secret), secret)).To(Succeed())
+				g.Expect(secret.Data).To(HaveKeyWithValue("username", []byte("mine")))
+			}).Should(Succeed())
+		}
+		isKept()
+		Expect(w.Delete(ctx, fn)).To(Succeed())
+		Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(ConsistOf(registrySecretName))
+		isKept()
 	})
 
 	It("gets back what is changed or deleted by hand", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
+		Expect(w.Create(ctx, function(namespace, "first"))).To(Succeed())
+		w.getsCopies(ctx, namespace)
 		secret := &corev1.Secret{}
 		key := client.ObjectKey{Namespace: namespace, Name: registrySecretName}
 		Expect(w.Get(ctx, key, secret)).To(Succeed())
@@ -63,12 +106,13 @@ func namespaceSpecs(w *functionWorld) {
 		Expect(w.Delete(ctx, secret)).To(Succeed())
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: functionAccount}}
 		Expect(w.Delete(ctx, account)).To(Succeed())
-		Eventually(func() error { return w.Get(ctx, key, secret) }).Should(Succeed())
-		Eventually(func() error { return w.Get(ctx, client.ObjectKeyFromObject(account), account) }).Should(Succeed())
+		w.getsCopies(ctx, namespace)
 	})
 
 	It("gets changes of the original, which is held until the copies can go", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
+		Expect(w.Create(ctx, function(namespace, "first"))).To(Succeed())
+		w.getsCopies(ctx, namespace)
 		base := &corev1.Secret{}
 		Expect(w.Get(ctx, original, base)).To(Succeed())
 		Expect(base.Finalizers).To(ConsistOf("serverless.kyma-project.io/finalizer-registry-config"))
@@ -85,4 +129,43 @@ func namespaceSpecs(w *functionWorld) {
 			g.Expect(secret.Data).To(HaveKeyWithValue("note", []byte("new")))
 		}).Should(Succeed())
 	})
+
+	DescribeTable("without Functions loses copies that earlier versions made, and nothing else",
+		func(ctx SpecContext, manager string, labels map[string]string, stays bool) {
+			namespace := w.newNamespace(ctx)
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: registrySecretName, Labels: labels}}
+			Expect(w.Create(ctx, secret, client.FieldOwner(manager))).To(Succeed())
+			isThere := func() []string { return w.copiesIn(ctx, namespace) }
+			if stays {
+				Consistently(isThere).Should(ConsistOf(registrySecretName))
+			} else {
+				Eventually(isThere).Should(BeEmpty())
+			}
+		},
+		Entry("of the original module", "manager", map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials}, false),
+		Entry("of this module", "function-controller", map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials}, false),
+		Entry("what a user keeps", "manager", map[string]string{
+			v1alpha2.LabelConfig: v1alpha2.ConfigCredentials, v1alpha2.LabelManagedBy: v1alpha2.ManagedByUser}, true),
+		Entry("what a user made alike", "kubectl-create", map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials}, true),
+		Entry("a user's Secret of that name", "kubectl-create", map[string]string{}, true),
+	)
+}
+
+// copiesIn are which of the namespace's Secret and service account are there.
+func (w *functionWorld) copiesIn(ctx context.Context, namespace string) []string {
+	GinkgoHelper()
+	var found []string
+	for name, object := range map[string]client.Object{registrySecretName: &corev1.Secret{}, functionAccount: &corev1.ServiceAccount{}} {
+		err := w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
+		if err == nil {
+			found = append(found, name)
+		}
+		Expect(client.IgnoreNotFound(err)).To(Succeed())
+	}
+	return found
+}
+
+func (w *functionWorld) getsCopies(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	Eventually(func() []string { return w.copiesIn(ctx, namespace) }).Should(ConsistOf(registrySecretName, functionAccount))
 }

@@ -41,6 +41,8 @@ type ServerlessReconciler struct {
 	Live client.Reader
 	// TracingServices reads the Services that are named as Telemetry names its own.
 	TracingServices client.Reader
+	// OptionalDefinitions reads the definitions of kinds that the chart uses where they are there.
+	OptionalDefinitions client.Reader
 	// Capabilities tells what the cluster offers to charts.
 	Capabilities func() (*chartutil.Capabilities, error)
 	Chart        *chart.Chart
@@ -77,7 +79,7 @@ func (r *ServerlessReconciler) reconcile(ctx context.Context, request ctrl.Reque
 	case served.UID != serverless.UID:
 		return ctrl.Result{}, r.publish(ctx, serverless, module.Redundant(served))
 	case serverless.DeletionTimestamp == nil:
-		return ctrl.Result{}, r.install(ctx, serverless)
+		return r.install(ctx, serverless)
 	case controllerutil.ContainsFinalizer(serverless, v1alpha1.Finalizer):
 		return r.uninstall(ctx, serverless)
 	default:
@@ -87,28 +89,33 @@ func (r *ServerlessReconciler) reconcile(ctx context.Context, request ctrl.Reque
 
 // install makes the cluster what the resource asks for. What is not ready yet
 // is watched, so nothing waits here.
-func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1.Serverless) error {
+func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1.Serverless) (ctrl.Result, error) {
 	if err := r.addFinalizer(ctx, serverless); err != nil {
-		return err
+		return ctrl.Result{}, err
 	}
 	configuration, err := r.configure(ctx, serverless)
 	if err != nil {
-		return r.fail(ctx, serverless, module.ConfigurationFailed(err), err)
+		return ctrl.Result{}, r.fail(ctx, serverless, module.ConfigurationFailed(err), err)
 	}
 	if meta.FindStatusCondition(serverless.Status.Conditions, string(v1alpha1.ConditionInstalled)) == nil {
 		// The first time, applying takes a while, so the user is told before.
 		if err := r.publish(ctx, serverless, module.Installing(configuration)); err != nil {
-			return err
+			return ctrl.Result{}, err
 		}
 	}
-	unready, err := r.apply(ctx, serverless.Namespace, configuration)
+	capabilities, retryAfter, err := r.capabilities(ctx)
+	if err != nil {
+		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
+	}
+	result := ctrl.Result{RequeueAfter: retryAfter}
+	unready, err := r.apply(ctx, serverless.Namespace, configuration, capabilities)
 	switch {
 	case err != nil:
-		return r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
+		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	case len(unready) > 0:
-		return r.publish(ctx, serverless, module.Waiting(configuration, unready))
+		return result, r.publish(ctx, serverless, module.Waiting(configuration, unready))
 	default:
-		return r.publish(ctx, serverless, module.Installed(configuration))
+		return result, r.publish(ctx, serverless, module.Installed(configuration))
 	}
 }
 
@@ -125,11 +132,7 @@ func (r *ServerlessReconciler) addFinalizer(ctx context.Context, serverless *v1a
 
 // apply renders the chart for the configuration, applies it, and tells what is
 // not ready.
-func (r *ServerlessReconciler) apply(ctx context.Context, namespace string, configuration module.Configuration) ([]string, error) {
-	capabilities, err := r.Capabilities()
-	if err != nil {
-		return nil, err
-	}
+func (r *ServerlessReconciler) apply(ctx context.Context, namespace string, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, error) {
 	release := chart.Release{Name: module.Release, Namespace: namespace}
 	objects, err := r.Chart.Render(release, configuration.Values(r.Images), capabilities)
 	if err != nil {

@@ -2,10 +2,10 @@ package controllers_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,7 +55,8 @@ var _ = Describe("Serverless", Ordered, func() {
 		Eventually(func(g Gomega) {
 			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			g.Expect(object).To(haveCondition("Installed", metav1.ConditionUnknown, "Installation",
-				"Waiting for Deployment serverless-ctrl-mngr: its change is not observed yet"))
+				"Waiting for Deployment serverless-ctrl-mngr: its change is not observed yet; "+
+					"Deployment serverless-webhook-svc: its change is not observed yet"))
 		}).Should(Succeed())
 		Expect(object.Status.State).To(Equal(v1alpha1.StateProcessing))
 	})
@@ -268,12 +269,7 @@ var _ = Describe("Serverless", Ordered, func() {
 	It("writes nothing at rest", func(ctx SpecContext) {
 		object := serverless(kymaSystem, "default", internalRegistry())
 		world.install(ctx, object, v1alpha1.StateReady)
-		settled := int64(-1)
-		Eventually(func() bool {
-			before := settled
-			settled = world.writes.Load()
-			return settled == before
-		}).WithPolling(500 * time.Millisecond).Should(BeTrue())
+		settled := world.settles()
 		Consistently(func() int64 { return world.writes.Load() }).Should(Equal(settled))
 
 		// A Service that is none of its objects wakes it, and changes nothing.
@@ -286,6 +282,50 @@ var _ = Describe("Serverless", Ordered, func() {
 		Consistently(func() int64 { return world.writes.Load() }).Should(Equal(settled))
 		Expect(world.Get(ctx, client.ObjectKeyFromObject(touched), touched)).To(Succeed(), "another owner's object stays")
 	})
+
+	It("leaves the webhook's certificates to the webhook", func(ctx SpecContext) {
+		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+		world.install(ctx, object, v1alpha1.StateReady)
+		authority := []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
+		secret := get(ctx, world, kymaSystem, "serverless-webhook", &corev1.Secret{})
+		secret.Data = map[string][]byte{"ca-cert.pem": authority}
+		Expect(world.Update(ctx, secret, client.FieldOwner("serverless-webhook"))).To(Succeed())
+		validating := get(ctx, world, "", "validation.webhook.serverless.kyma-project.io", &admissionregistrationv1.ValidatingWebhookConfiguration{})
+		validating.Webhooks[0].ClientConfig.CABundle = authority
+		Expect(world.Update(ctx, validating, client.FieldOwner("serverless-webhook"))).To(Succeed())
+		mutating := get(ctx, world, "", "defaulting.webhook.serverless.kyma-project.io", &admissionregistrationv1.MutatingWebhookConfiguration{})
+		mutating.Webhooks[0].ClientConfig.CABundle = authority
+		Expect(world.Update(ctx, mutating, client.FieldOwner("serverless-webhook"))).To(Succeed())
+
+		settled := world.settles()
+		Consistently(func() int64 { return world.writes.Load() }).Should(Equal(settled))
+		unchanged := func() {
+			GinkgoHelper()
+			for _, written := range []client.Object{secret, validating, mutating} {
+				version := written.GetResourceVersion()
+				Expect(world.Get(ctx, client.ObjectKeyFromObject(written), written)).To(Succeed())
+				Expect(written.GetResourceVersion()).To(Equal(version), "%T", written)
+			}
+		}
+		unchanged()
+
+		By("reconciling for another reason")
+		world.edit(ctx, object, func() { object.Spec.TargetCPUUtilizationPercentage = "70" })
+		Eventually(func() (map[string]string, error) { return world.env(ctx, kymaSystem) }).
+			Should(HaveKeyWithValue("APP_FUNCTION_TARGET_CPU_UTILIZATION_PERCENTAGE", "70"))
+		world.becomes(ctx, object, v1alpha1.StateReady)
+		unchanged()
+
+		By("reverting what is its own")
+		validating.Webhooks[0].FailurePolicy = new(admissionregistrationv1.Fail)
+		Expect(world.Update(ctx, validating, client.FieldOwner("kubectl-edit"))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(validating), validating)).To(Succeed())
+			g.Expect(validating.Webhooks[0].FailurePolicy).To(HaveValue(Equal(admissionregistrationv1.Ignore)))
+		}).Should(Succeed())
+		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
+	})
+	monitoringSpecs(func() *operatorWorld { return world })
 
 	It("chooses larger presets in larger clusters", func(ctx SpecContext) {
 		for _, name := range []string{"a", "b", "c"} {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -72,7 +73,8 @@ func startOperator() *operatorWorld {
 			FunctionController: "registry.test/function-controller:1",
 			FunctionBuilder:    "registry.test/function-builder:1",
 			FunctionRegistry:   "registry.test/function-registry:1",
-			RuntimeNodejs22:    "registry.test/function-runtime-nodejs22:1",
+			FunctionWebhook:    "registry.test/function-webhook:1",
+			Runtimes:           map[string]string{"nodejs22": "registry.test/function-runtime-nodejs22:1", "nodejs24": "registry.test/function-runtime-nodejs24:1"},
 		},
 		Installation: installation.New(live, mgr.GetClient()),
 		Recorder:     mgr.GetEventRecorder("serverless-operator"),
@@ -179,6 +181,20 @@ func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace s
 		deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
 		g.Expect(w.Status().Update(ctx, &deployment)).To(Succeed())
 	}
+}
+
+// settles waits until the operator writes no more, and returns its number of
+// writes. Events are written when there is time, which on a busy machine is late.
+func (w *operatorWorld) settles() int64 {
+	GinkgoHelper()
+	settled, since := int64(-1), time.Now()
+	Eventually(func() time.Duration {
+		if writes := w.writes.Load(); writes != settled {
+			settled, since = writes, time.Now()
+		}
+		return time.Since(since)
+	}).Should(BeNumerically(">", 3*time.Second))
+	return settled
 }
 
 // removeAll deletes all resources and waits until they are gone.

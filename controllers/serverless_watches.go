@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -37,46 +38,51 @@ func ServerlessCacheOptions() cache.Options {
 // SetupWithManager lets the reconciler be woken by its resources, by each
 // object that it manages, and by the Services that Telemetry offers for traces.
 func (r *ServerlessReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	tracingServices, err := addTracingServices(mgr)
+	tracingServices, err := addNamed(mgr, &corev1.Service{}, module.TracingServiceName)
 	if err != nil {
 		return err
 	}
-	r.TracingServices = tracingServices
+	monitors, err := addNamed(mgr, &apiextensionsv1.CustomResourceDefinition{}, monitorDefinition)
+	if err != nil {
+		return err
+	}
+	r.TracingServices, r.OptionalDefinitions = tracingServices, monitors
 
 	enqueueAll := handler.EnqueueRequestsFromMapFunc(r.all)
+	metadataToAll := handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, object *metav1.PartialObjectMetadata) []reconcile.Request {
+		return r.all(ctx, object)
+	})
 	controller := ctrl.NewControllerManagedBy(mgr).
 		Named("serverless").
 		For(&v1alpha1.Serverless{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// When the one in effect is gone, another one may take its place.
 		Watches(&v1alpha1.Serverless{}, enqueueAll, builder.WithPredicates(deletions())).
-		WatchesRawSource(source.TypedKind(tracingServices, metadataOf(corev1.SchemeGroupVersion.WithKind("Service")),
-			handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, object *metav1.PartialObjectMetadata) []reconcile.Request {
-				return r.all(ctx, object)
-			})))
+		WatchesRawSource(source.TypedKind(tracingServices, metadataOf(corev1.SchemeGroupVersion.WithKind("Service")), metadataToAll)).
+		WatchesRawSource(source.TypedKind(monitors, metadataOf(definitions), metadataToAll))
 	for _, kind := range installation.Kinds {
 		controller = controller.WatchesMetadata(metadataOf(kind), enqueueAll)
 	}
 	return controller.Complete(r)
 }
 
-// addTracingServices adds a cache of its own for the Services that traces may
-// go to: they are selected by name, those managed by label.
-func addTracingServices(mgr ctrl.Manager) (cache.Cache, error) {
-	services, err := cache.New(mgr.GetConfig(), cache.Options{
+// addNamed adds a cache of its own for the objects of the name, whoever made
+// them: those managed are selected by label.
+func addNamed(mgr ctrl.Manager, kind client.Object, name string) (cache.Cache, error) {
+	named, err := cache.New(mgr.GetConfig(), cache.Options{
 		Scheme:     mgr.GetScheme(),
 		Mapper:     mgr.GetRESTMapper(),
 		HTTPClient: mgr.GetHTTPClient(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Service{}: {Field: fields.OneTermEqualSelector("metadata.name", module.TracingServiceName)},
+			kind: {Field: fields.OneTermEqualSelector("metadata.name", name)},
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create cache of tracing services: %w", err)
+		return nil, fmt.Errorf("create cache of objects named %s: %w", name, err)
 	}
-	if err := mgr.Add(services); err != nil {
-		return nil, fmt.Errorf("add cache of tracing services: %w", err)
+	if err := mgr.Add(named); err != nil {
+		return nil, fmt.Errorf("add cache of objects named %s: %w", name, err)
 	}
-	return services, nil
+	return named, nil
 }
 
 // all names every Serverless resource: there are few, and those not in effect

@@ -12,16 +12,18 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/logging"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/workload"
 )
 
@@ -59,10 +61,7 @@ func run(args []string) error {
 	if err := setupControllers(mgr, packages, options); err != nil {
 		return err
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return err
-	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages)); err != nil {
 		return err
 	}
 	return mgr.Start(ctrl.SetupSignalHandler())
@@ -97,12 +96,17 @@ func newManager(options *options) (manager.Manager, error) {
 
 func setupControllers(mgr manager.Manager, packages cache.Cache, options *options) error {
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: fieldManager}
+	setup := &controllers.NamespaceSetup{
+		Client: mgr.GetClient(), Applier: applier, Base: options.baseNamespace, Excluded: options.excludedNamespaces,
+		RegistrySecret: options.registrySecret, ServiceAccount: options.serviceAccount,
+	}
 	functions := &controllers.FunctionReconciler{
 		Client:     mgr.GetClient(),
 		Applier:    applier,
 		Registries: &image.Registries{},
 		Builder: &build.Builder{
 			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: options.profiles.BuildJob, MaxJobs: options.maxBuilds,
+			Metrics: metrics.NewBuilds(ctrlmetrics.Registry),
 			JobConfig: build.JobConfig{
 				BuilderImage: options.builderImage, ServiceAccount: options.serviceAccount,
 				RegistrySecret: options.registrySecret, PackageRegistrySecret: options.packageRegistrySecret,
@@ -114,21 +118,24 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 			ServiceAccount:         options.serviceAccount,
 			TraceCollectorEndpoint: options.traceCollectorEndpoint,
 			PublisherProxyAddress:  options.publisherProxyAddress,
+			TargetCPUUtilization:   options.targetCPU,
 		},
 		Recorder:              mgr.GetEventRecorder(fieldManager),
+		Durations:             metrics.NewFunctions(ctrlmetrics.Registry),
+		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
 		PackageRegistries:     packages,
-		RegistrySecret:        options.registrySecret,
 		PackageRegistrySecret: options.packageRegistrySecret,
+		Namespaces:            setup,
 	}
 	if err := functions.SetupWithManager(mgr, packages, options.workers, longestBackoff); err != nil {
 		return fmt.Errorf("set up function controller: %w", err)
 	}
 	namespaces := &controllers.NamespaceReconciler{
-		Client: mgr.GetClient(), Applier: applier, Base: options.baseNamespace, Excluded: options.excludedNamespaces,
-		RegistrySecret: options.registrySecret, ServiceAccount: options.serviceAccount,
+		NamespaceSetup: setup,
+		Loop:           health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
 	}
 	if err := namespaces.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up namespace controller: %w", err)
 	}
-	return nil
+	return errors.Join(mgr.AddHealthzCheck("functions", functions.Loop.Check), mgr.AddHealthzCheck("namespaces", namespaces.Loop.Check))
 }

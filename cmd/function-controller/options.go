@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/pflag"
 
-	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 )
@@ -23,7 +23,7 @@ type options struct {
 	targetCPU              int32
 	traceCollectorEndpoint string
 	publisherProxyAddress  string
-	livenessTimeout        string
+	livenessTimeout        time.Duration
 	metricsAddress         string
 	probeAddress           string
 	logConfig              string
@@ -49,7 +49,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&o.traceCollectorEndpoint, "trace-collector-endpoint", "", "where Functions send traces")
 	flags.StringVar(&o.publisherProxyAddress, "publisher-proxy-address", "", "where Functions publish events")
 	profiles := flags.String("resource-config", "", "profiles of resources, as YAML")
-	flags.StringVar(&o.livenessTimeout, "healthz-liveness-timeout", "10s", "how long a Function's reconciliation may take")
+	flags.DurationVar(&o.livenessTimeout, "healthz-liveness-timeout", 10*time.Second, "how long a reconciliation may go on after its time is up, before the controller is unhealthy")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8090", "address of /healthz and /readyz")
 	flags.StringVar(&o.logConfig, "log-config", "", "file with logLevel and logFormat")
@@ -59,10 +59,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	}
 	o.excludedNamespaces = append(o.excludedNamespaces, o.baseNamespace)
-	o.runtimes = runtime.Catalog{}
-	for name, image := range *images {
-		o.runtimes[v1alpha2.Runtime(name)] = image
-	}
+	o.runtimes = runtime.CatalogOf(*images)
 	if o.builderImage == "" || len(o.runtimes) == 0 {
 		return nil, fmt.Errorf("set --builder-image and at least one --runtime-image: without them nothing can be built")
 	}

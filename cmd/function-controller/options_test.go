@@ -37,6 +37,7 @@ func TestFlagsThatCannotWorkAreRefused(t *testing.T) {
 		"no runtime":            {[]string{"--builder-image=a", "--resource-config=" + profiles}, "--runtime-image"},
 		"no profiles":           {[]string{"--builder-image=a", "--runtime-image=nodejs22=a"}, "defaultPreset"},
 		"a flag that is none":   {[]string{"--bilder-image=a"}, "unknown flag"},
+		"a time that is none":   {[]string{"--healthz-liveness-timeout=soon"}, "healthz-liveness-timeout"},
 		"a number that is none": {[]string{"--max-simultaneous-builds=many"}, "max-simultaneous-builds"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func main() {
 }
 
 func run(ctx context.Context, opts options) error {
-	images, err := imagesFromEnvironment(os.LookupEnv)
+	images, err := imagesFromEnvironment(os.Environ())
 	if err != nil {
 		return err
 	}
@@ -137,24 +137,4 @@ func addProbes(mgr ctrl.Manager) error {
 		return fmt.Errorf("add readiness check: %w", err)
 	}
 	return nil
-}
-
-// imagesFromEnvironment reads the images of the module. They are in the
-// operator's environment and nowhere else, because that is where Kyma replaces
-// image references for markets with a registry of their own.
-func imagesFromEnvironment(lookup func(string) (string, bool)) (module.Images, error) {
-	var images module.Images
-	for name, target := range map[string]*string{
-		"IMAGE_FUNCTION_CONTROLLER":       &images.FunctionController,
-		"IMAGE_FUNCTION_BUILDER":          &images.FunctionBuilder,
-		"IMAGE_FUNCTION_REGISTRY":         &images.FunctionRegistry,
-		"IMAGE_FUNCTION_RUNTIME_NODEJS22": &images.RuntimeNodejs22,
-	} {
-		value, _ := lookup(name)
-		if value == "" {
-			return module.Images{}, fmt.Errorf("read environment: %s is not set: set it to a full image reference in the operator's Deployment", name)
-		}
-		*target = value
-	}
-	return images, nil
 }

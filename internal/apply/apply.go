@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -86,11 +85,35 @@ func (a *Applier) apply(ctx context.Context, desired client.Object, beyond clien
 			return Unchanged, copyInto(desired, live)
 		}
 	}
-	config := client.ApplyConfigurationFromUnstructured(object)
-	if err := a.Client.Apply(ctx, config, client.FieldOwner(a.Manager), client.ForceOwnership); err != nil {
+	if err := a.send(ctx, object, live); err != nil {
 		return Unchanged, fmt.Errorf("apply %s %s: %w", kind, desired.GetName(), err)
 	}
+	if live != nil && live.GetResourceVersion() == object.GetResourceVersion() {
+		result = Unchanged
+	}
 	return result, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, desired)
+}
+
+// send applies the object, and reads into it what the API server made of it.
+func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, live client.Object) error {
+	apply := func() error {
+		// The answer overwrites what is sent.
+		sent := object.DeepCopy()
+		err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), client.FieldOwner(a.Manager), client.ForceOwnership)
+		if err == nil {
+			object.Object = sent.Object
+		}
+		return err
+	}
+	err := apply()
+	if !apierrors.IsInvalid(err) || live == nil || live.GetAnnotations()[annotationApplied] != object.GetAnnotations()[annotationApplied] {
+		return err
+	}
+	// The same was applied before, so what others added to it makes it invalid.
+	if err := a.takeOver(ctx, object); err != nil {
+		return err
+	}
+	return apply()
 }
 
 // observe reads the object: from the cache, and if it isn't there from what is
@@ -137,47 +160,6 @@ func marked(desired client.Object) (*unstructured.Unstructured, error) {
 	annotations[annotationApplied] = hex.EncodeToString(sum[:])
 	object.SetAnnotations(annotations)
 	return object, nil
-}
-
-// isAsDesired tells whether the same was applied last and nobody changed it since.
-func isAsDesired(live client.Object, object *unstructured.Unstructured) (bool, error) {
-	if live.GetAnnotations()[annotationApplied] != object.GetAnnotations()[annotationApplied] {
-		return false, nil
-	}
-	current, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
-	if err != nil {
-		return false, err
-	}
-	// The kind isn't in what a typed client reads.
-	current["apiVersion"], current["kind"] = object.GetAPIVersion(), object.GetKind()
-	return covers(current, object.Object), nil
-}
-
-// covers tells whether the live value has all that is desired, and maybe more.
-// Other than equality.Semantic.DeepDerivative it takes a desired false or 0
-// for a wish, not for an omission: those are left out of the content already.
-func covers(live, desired any) bool {
-	switch desired := desired.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		current, isMap := live.(map[string]any)
-		for key, value := range desired {
-			if !isMap || !covers(current[key], value) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		current, _ := live.([]any)
-		for i, value := range desired {
-			if i >= len(current) || !covers(current[i], value) {
-				return false
-			}
-		}
-		return true
-	}
-	return equality.Semantic.DeepEqual(live, desired)
 }
 
 func copyInto(target, from client.Object) error {

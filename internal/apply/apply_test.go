@@ -21,10 +21,12 @@ func TestObjectIsLeftAloneUntilSomebodyChangesIt(t *testing.T) {
 		"with the API server's defaults":  {func(d *appsv1.Deployment) { d.Spec.Template.Spec.DNSPolicy = "ClusterFirst" }, true},
 		"with an annotation of another":   {func(d *appsv1.Deployment) { d.Annotations["other"] = "x" }, true},
 		"with a container of another":     {func(d *appsv1.Deployment) { containers(d, corev1.Container{Name: "sidecar"}) }, true},
+		"with a sidecar before its own":   {func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers = before(d, "sidecar") }, true},
 		"with a size written differently": {func(d *appsv1.Deployment) { limit(d, "1024Mi") }, true},
 		"with a status":                   {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, true},
 		"with another image":              {func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "b" }, false},
 		"without its container":           {func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers = nil }, false},
+		"with a wider selector":           {func(d *appsv1.Deployment) { d.Spec.Selector.MatchLabels["other"] = "x" }, false},
 		"without its label":               {func(d *appsv1.Deployment) { d.Labels = nil }, false},
 		"started, though to be stopped":   {func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(1)) }, false},
 		"privileged, though not to be":    {func(d *appsv1.Deployment) { privileged(d, true) }, false},
@@ -83,7 +85,9 @@ func deployment() *appsv1.Deployment {
 	d := &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders", Labels: map[string]string{"team": "shop"}},
-		Spec:       appsv1.DeploymentSpec{Replicas: new(int32(0))},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: new(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "orders"}},
+		},
 	}
 	containers(d, corev1.Container{Name: "function", Image: "a"})
 	privileged(d, false)
@@ -93,6 +97,10 @@ func deployment() *appsv1.Deployment {
 
 func containers(d *appsv1.Deployment, more ...corev1.Container) {
 	d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, more...)
+}
+
+func before(d *appsv1.Deployment, name string) []corev1.Container {
+	return append([]corev1.Container{{Name: name}}, d.Spec.Template.Spec.Containers...)
 }
 
 func privileged(d *appsv1.Deployment, is bool) {

@@ -9,21 +9,15 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
-)
-
-// A created Job is looked for in the cache at this interval, and at most this long.
-const (
-	cachePoll  = 5 * time.Millisecond
-	cacheDelay = 2 * time.Second
 )
 
 // Builder makes Functions' images.
@@ -33,10 +27,12 @@ type Builder struct {
 	Profiles preset.Profiles
 	// MaxJobs bounds the Jobs that run at once in the cluster.
 	MaxJobs int
+	Metrics *metrics.Builds
 	JobConfig
 
 	// starting has Jobs counted and created by one at a time.
 	starting sync.Mutex
+	turns    turns
 }
 
 // Request is what to build.
@@ -76,6 +72,7 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	}
 	plan, err := NewPlan(in.Source, in.Runtime, base, in.PackageRegistry)
 	if err != nil {
+		b.Forget(ctx, client.ObjectKeyFromObject(in.Function))
 		return Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil
 	}
 	if err := b.endOtherJobs(ctx, in.Function, plan.Dependencies); err != nil {
@@ -86,7 +83,9 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if digest == "" {
+	if digest != "" {
+		b.Metrics.ImageFound(client.ObjectKeyFromObject(in.Function), plan.Image)
+	} else {
 		if waiting, err := b.ensureDependencies(ctx, in, plan); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
@@ -99,12 +98,13 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
-func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (string, error) {
+func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (digest string, err error) {
+	defer func(start time.Time) { b.Metrics.Finished(metrics.ByAssembly, err == nil, time.Since(start)) }(time.Now())
 	layer, err := image.FilesLayer(in.Runtime.FunctionDir, in.Source.Files)
 	if err != nil {
 		return "", err
 	}
-	digest, err := in.Registry.Assemble(ctx, repository, plan.Image, image.Parts{
+	digest, err = in.Registry.Assemble(ctx, repository, plan.Image, image.Parts{
 		Base:                   base,
 		Dependencies:           plan.Dependencies,
 		DependenciesRepository: image.DependenciesRepository(in.Function.Namespace),
@@ -115,6 +115,7 @@ func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base imag
 		b.Bases.Forget(in.Registry, in.Runtime.Image)
 		return "", err
 	}
+	b.Metrics.ImageAssembled(client.ObjectKeyFromObject(in.Function), plan.Image)
 	return digest, nil
 }
 
@@ -124,28 +125,52 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	if plan.Dependencies == "" {
 		return nil, nil
 	}
+	waited := b.turns.asks(client.ObjectKeyFromObject(in.Function), layerID(in, plan.Dependencies))
+	result, err := b.ensureLayer(ctx, in, plan.Dependencies, func(attempt int) *batchv1.Job { return b.installJob(in, plan, attempt) })
+	switch {
+	case err != nil:
+	case result == nil && !waited:
+		b.Metrics.LayerFound()
+	case result != nil && result.Condition.Reason == v1alpha2.ReasonJobCreated:
+		b.Metrics.LayerBuilt()
+	}
+	return result, err
+}
+
+func layerID(in Request, tag string) ID {
+	return ID{Namespace: in.Function.Namespace, Dependencies: DependenciesLabel(tag)}
+}
+
+// ensureLayer returns nil once the tag names a layer in the namespace's cache,
+// and otherwise how far the Job is that publishes it.
+func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attempt jobOf) (*Result, error) {
 	// First the Job, then the registry: a Job that ends in between has pushed.
-	job, err := b.findJob(ctx, in.Function.Namespace, plan.Dependencies)
+	job, err := b.findJob(ctx, in.Function.Namespace, tag)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), plan.Dependencies)
+	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), tag)
 	if digest != "" || err != nil {
 		return nil, err
 	}
+	if !b.turns.ask(client.ObjectKeyFromObject(in.Function), layerID(in, tag)) {
+		// The Job may have changed before anybody knew who waits for it.
+		return b.ensureLayer(ctx, in, tag, attempt)
+	}
 	if job == nil {
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, in.Function, attempt(1), waitsSince(in.Function, time.Now()), nil)
 	}
 	switch StateOf(job) {
 	case Succeeded:
 		// Its layer was lost since.
-		if err := b.deleteJob(ctx, job); err != nil {
-			return nil, err
-		}
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, in.Function, attempt(1), time.Now(), job)
 	case Failed:
-		return b.retry(ctx, in, plan, job)
+		return b.retry(ctx, in.Function, job, attempt)
 	}
+	return b.inProgress(ctx, job)
+}
+
+func (b *Builder) inProgress(ctx context.Context, job *batchv1.Job) (*Result, error) {
 	pods, err := b.pods(ctx, job)
 	if err != nil {
 		return nil, err
@@ -157,88 +182,67 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, message)}, nil
 }
 
-func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1.Job) (*Result, error) {
-	attempt := Attempt(job)
-	if wait := time.Until(FailedAt(job).Add(RetryAfter(attempt))); wait > 0 {
-		pods, err := b.pods(ctx, job)
-		if err != nil {
-			return nil, err
-		}
-		message := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods))
-		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, message), RetryAfter: wait}, nil
-	}
-	if err := b.deleteJob(ctx, job); err != nil {
-		return nil, err
-	}
-	result, err := b.startJob(ctx, in, plan, attempt+1)
-	if result != nil {
-		// The former failure stays in view until a try succeeds.
-		result.Condition = condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
-			fmt.Sprintf("Job %s failed, it is being re-run (attempt %d)", job.Name, attempt+1))
-	}
-	return result, err
-}
+// jobOf makes the Job of an attempt.
+type jobOf func(attempt int) *batchv1.Job
 
-func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt int) (*Result, error) {
-	var asked *v1alpha2.ResourceRequirements
-	if config := in.Function.Spec.ResourceConfiguration; config != nil {
-		asked = config.Build
-	}
-	resources, _ := b.Profiles.Resolve(asked)
-	job := Job(JobInput{
-		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: resources, PackageRegistry: in.PackageRegistry,
-		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
-		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
-	})
-	running, err := b.createIfFree(ctx, job)
+// retry starts the failed Job anew, after a while. The failed one stays until
+// another may take its place: it has the number of attempts.
+func (b *Builder) retry(ctx context.Context, fn *v1alpha2.Function, job *batchv1.Job, next jobOf) (*Result, error) {
+	attempt := Attempt(job)
+	pods, err := b.pods(ctx, job)
 	if err != nil {
 		return nil, err
 	}
-	if running >= b.MaxJobs {
-		return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning,
-			fmt.Sprintf("Build waits: %d of at most %d builds are running", running, b.MaxJobs))}, nil
+	failure := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods))
+	due := EndedAt(job).Add(RetryAfter(attempt))
+	if wait := time.Until(due); wait > 0 {
+		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, failure), RetryAfter: wait}, nil
 	}
-	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobCreated,
-		fmt.Sprintf("Job %s created", job.Name))}, nil
+	result, err := b.startJob(ctx, fn, next(attempt+1), due, job)
+	if err != nil {
+		return nil, err
+	}
+	// The former failure stays in view until a try succeeds.
+	message := fmt.Sprintf("Job %s failed, it is being re-run (attempt %d)", job.Name, attempt+1)
+	if result.Condition.Reason != v1alpha2.ReasonJobCreated {
+		message = failure + ". " + result.Condition.Message
+	}
+	result.Condition = condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, message)
+	return result, nil
 }
 
-// createIfFree creates the Job unless as many as allowed are running, and
-// returns how many others are.
-func (b *Builder) createIfFree(ctx context.Context, job *batchv1.Job) (int, error) {
-	b.starting.Lock()
-	defer b.starting.Unlock()
-	running, err := b.running(ctx)
-	if err != nil || running >= b.MaxJobs {
-		return running, err
-	}
-	if err := b.Client.Create(ctx, job); err != nil && !apierrors.IsAlreadyExists(err) {
-		return running, fmt.Errorf("create build Job %s: %w", job.Name, err)
-	}
-	b.awaitInCache(ctx, client.ObjectKeyFromObject(job))
-	return running, nil
-}
-
-// awaitInCache waits until the next count has the Job, which takes some
-// milliseconds. One that was deleted right away doesn't hold up others for long.
-func (b *Builder) awaitInCache(ctx context.Context, job client.ObjectKey) {
-	_ = wait.PollUntilContextTimeout(ctx, cachePoll, cacheDelay, true, func(ctx context.Context) (bool, error) {
-		return b.Client.Get(ctx, job, &batchv1.Job{}) == nil, nil
+func (b *Builder) installJob(in Request, plan Plan, attempt int) *batchv1.Job {
+	return Job(JobInput{
+		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
+		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
+		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
 	})
 }
 
-// running counts the active Jobs.
-func (b *Builder) running(ctx context.Context) (int, error) {
-	var jobs batchv1.JobList
-	if err := b.Client.List(ctx, &jobs, client.MatchingLabels{v1alpha2.LabelManagedBy: v1alpha2.ManagedByController}); err != nil {
-		return 0, fmt.Errorf("list build Jobs: %w", err)
+func (b *Builder) resources(fn *v1alpha2.Function) corev1.ResourceRequirements {
+	var asked *v1alpha2.ResourceRequirements
+	if config := fn.Spec.ResourceConfiguration; config != nil {
+		asked = config.Build
 	}
-	running := 0
-	for i := range jobs.Items {
-		if StateOf(&jobs.Items[i]) == Active {
-			running++
-		}
+	resources, _ := b.Profiles.Resolve(asked)
+	return resources
+}
+
+// startJob starts the Job in its turn, in place of a former one if there is
+// one. It waits since the time.
+func (b *Builder) startJob(ctx context.Context, fn *v1alpha2.Function, job *batchv1.Job, since time.Time, former *batchv1.Job) (*Result, error) {
+	other, waits, err := b.createInTurn(ctx, fn, since, job, former)
+	if err != nil {
+		return nil, err
 	}
-	return running, nil
+	if other != nil {
+		return b.inProgress(ctx, other)
+	}
+	if waits != "" {
+		return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, waits)}, nil
+	}
+	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobCreated,
+		fmt.Sprintf("Job %s created", job.Name))}, nil
 }
 
 func (b *Builder) findJob(ctx context.Context, namespace, dependencies string) (*batchv1.Job, error) {

@@ -65,10 +65,11 @@ func RetryAfter(attempt int) time.Duration {
 	return wait
 }
 
-// FailedAt is when the Job failed.
-func FailedAt(job *batchv1.Job) time.Time {
+// EndedAt is when the Job succeeded or failed.
+func EndedAt(job *batchv1.Job) time.Time {
 	for _, condition := range job.Status.Conditions {
-		if condition.Type == batchv1.JobFailed && condition.Status == corev1.ConditionTrue {
+		isEnd := condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed
+		if isEnd && condition.Status == corev1.ConditionTrue {
 			return condition.LastTransitionTime.Time
 		}
 	}

@@ -80,14 +80,15 @@ func TestFailedBuildIsTriedAgainLaterAndLater(t *testing.T) {
 }
 
 func TestStateOfAJob(t *testing.T) {
-	failedAt := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	endedAt := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	for name, test := range map[string]struct {
 		conditions []batchv1.JobCondition
 		want       State
 	}{
-		"new":       {nil, Active},
-		"complete":  {[]batchv1.JobCondition{{Type: batchv1.JobSuccessCriteriaMet, Status: "True"}, {Type: batchv1.JobComplete, Status: "True"}}, Succeeded},
-		"failed":    {[]batchv1.JobCondition{{Type: batchv1.JobFailed, Status: "True", LastTransitionTime: failedAt}}, Failed},
+		"new": {nil, Active},
+		"complete": {[]batchv1.JobCondition{{Type: batchv1.JobSuccessCriteriaMet, Status: "True"},
+			{Type: batchv1.JobComplete, Status: "True", LastTransitionTime: endedAt}}, Succeeded},
+		"failed":    {[]batchv1.JobCondition{{Type: batchv1.JobFailed, Status: "True", LastTransitionTime: endedAt}}, Failed},
 		"failing":   {[]batchv1.JobCondition{{Type: batchv1.JobFailureTarget, Status: "True"}}, Active},
 		"suspended": {[]batchv1.JobCondition{{Type: batchv1.JobSuspended, Status: "True"}}, Active},
 		"not yet":   {[]batchv1.JobCondition{{Type: batchv1.JobComplete, Status: "False"}}, Active},
@@ -97,8 +98,8 @@ func TestStateOfAJob(t *testing.T) {
 			if got := StateOf(job); got != test.want {
 				t.Errorf("got %v", got)
 			}
-			if at := FailedAt(job); at.IsZero() == (test.want == Failed) {
-				t.Errorf("failed at %s", at)
+			if at := EndedAt(job); at.IsZero() == (test.want != Active) {
+				t.Errorf("ended at %s", at)
 			}
 		})
 	}

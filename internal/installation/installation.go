@@ -43,7 +43,7 @@ func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstr
 			return fmt.Errorf("apply objects: %w", err)
 		}
 	}
-	found, err := inventory(ctx, i.observed)
+	found, err := i.inventory(ctx, i.observed)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,10 +22,27 @@ func identityOf(kind schema.GroupVersionKind, object client.Object) identity {
 	return identity{GroupKind: kind.GroupKind(), ObjectKey: client.ObjectKeyFromObject(object)}
 }
 
-// inventory lists the objects of the installation.
-func inventory(ctx context.Context, reader client.Reader) ([]metav1.PartialObjectMetadata, error) {
+// inventory lists the objects of the installation: those of Kinds as the
+// reader has them, and the optional ones as they are now.
+func (i *Installation) inventory(ctx context.Context, reader client.Reader) ([]metav1.PartialObjectMetadata, error) {
+	found, err := listApplied(ctx, reader, Kinds)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range OptionalKinds {
+		optional, err := listApplied(ctx, i.live, []schema.GroupVersionKind{kind})
+		if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		found = append(found, optional...)
+	}
+	return found, nil
+}
+
+// listApplied lists the objects of the kinds that the operator applied.
+func listApplied(ctx context.Context, reader client.Reader, kinds []schema.GroupVersionKind) ([]metav1.PartialObjectMetadata, error) {
 	var found []metav1.PartialObjectMetadata
-	for _, kind := range Kinds {
+	for _, kind := range kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		if err := reader.List(ctx, list, client.MatchingLabelsSelector{Selector: Selector()}); err != nil {

@@ -12,6 +12,7 @@ package installation
 import (
 	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -51,7 +52,16 @@ var Kinds = []schema.GroupVersionKind{
 	rbacv1.SchemeGroupVersion.WithKind("Role"),
 	rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
 	schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"),
+	admissionregistrationv1.SchemeGroupVersion.WithKind("MutatingWebhookConfiguration"),
+	admissionregistrationv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration"),
 	apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"),
+}
+
+// OptionalKinds are those that a cluster may lack, and that are part of the
+// installation only where they are there. They are not watched: a watch of a
+// kind that is not there, or goes, fails for ever.
+var OptionalKinds = []schema.GroupVersionKind{
+	{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"},
 }
 
 // Selector selects the objects that carry the ManagedByLabel.

@@ -21,15 +21,28 @@ func TestEveryRenderedKindIsWatched(t *testing.T) {
 		Registry: module.Registry{Internal: true, NodePort: 32137},
 		Presets:  module.Presets{BuildJob: "slow", RuntimePod: "XS"},
 	}
-	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", RuntimeNodejs22: "n"}
-	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"},
-		configuration.Values(images), chartutil.DefaultCapabilities)
+	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", FunctionWebhook: "w", Runtimes: map[string]string{"nodejs22": "n"}}
+	capabilities := chartutil.DefaultCapabilities.Copy()
+	for _, kind := range OptionalKinds {
+		capabilities.APIVersions = append(capabilities.APIVersions, kind.GroupVersion().String()+"/"+kind.Kind)
+	}
+	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"}, configuration.Values(images), capabilities)
 	if err != nil {
 		t.Fatal(err)
 	}
+	rendered := map[string]bool{}
 	for _, object := range objects {
+		rendered[object.GetKind()] = true
+		if slices.Contains(OptionalKinds, object.GroupVersionKind()) {
+			continue
+		}
 		if !slices.Contains(Kinds, object.GroupVersionKind()) {
 			t.Errorf("%s %s is of a kind that is not watched", object.GetKind(), object.GetName())
+		}
+	}
+	for _, kind := range OptionalKinds {
+		if !rendered[kind.Kind] {
+			t.Errorf("no %s where the cluster has the kind", kind.Kind)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (i *Installation) Functions(ctx context.Context) (int, error) {
 // Secrets go first: with them the function controller removes its copies,
 // while it still runs.
 func (i *Installation) Remove(ctx context.Context) (string, error) {
-	found, err := inventory(ctx, i.live)
+	found, err := i.inventory(ctx, i.live)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,9 @@ type Images struct {
 	FunctionController string
 	FunctionBuilder    string
 	FunctionRegistry   string
-	RuntimeNodejs22    string
+	FunctionWebhook    string
+	// Runtimes are the base images by the name that spec.runtime has.
+	Runtimes map[string]string
 }
 
 // Configuration is all that the module's objects depend on.
@@ -37,15 +39,24 @@ func (c Configuration) RegistryStatus() string {
 // Values returns the chart's values for the configuration. Equal ones give
 // equal values, so rendering again changes nothing.
 func (c Configuration) Values(images Images) map[string]any {
+	runtimes := map[string]any{}
+	for name, image := range images.Runtimes {
+		runtimes[name] = image
+	}
 	return map[string]any{
 		"global": map[string]any{
 			"images": map[string]any{
-				"functionController":      images.FunctionController,
-				"functionBuilder":         images.FunctionBuilder,
-				"functionRegistry":        images.FunctionRegistry,
-				"functionRuntimeNodejs22": images.RuntimeNodejs22,
+				"functionController": images.FunctionController,
+				"functionBuilder":    images.FunctionBuilder,
+				"functionRegistry":   images.FunctionRegistry,
+				"functionWebhook":    images.FunctionWebhook,
+				"functionRuntimes":   runtimes,
 			},
 			"registrySecretName": RegistrySecretName,
+			"resourceConfig": map[string]any{
+				"function": defaultPreset(c.Presets.RuntimePod),
+				"buildJob": defaultPreset(c.Presets.BuildJob),
+			},
 		},
 		"dockerRegistry":      c.registryValues(),
 		"docker-registry":     c.registryPartValues(),
@@ -96,13 +107,7 @@ func (c Configuration) controllerValues() map[string]any {
 			configuration[key] = value
 		}
 	}
-	return map[string]any{
-		"configuration": configuration,
-		"resourceConfig": map[string]any{
-			"function": defaultPreset(c.Presets.RuntimePod),
-			"buildJob": defaultPreset(c.Presets.BuildJob),
-		},
-	}
+	return map[string]any{"configuration": configuration}
 }
 
 func defaultPreset(name string) map[string]any {

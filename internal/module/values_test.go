@@ -23,7 +23,8 @@ var images = module.Images{
 	FunctionController: "registry.test/function-controller:1",
 	FunctionBuilder:    "registry.test/function-builder:1",
 	FunctionRegistry:   "registry.test/function-registry:1",
-	RuntimeNodejs22:    "registry.test/function-runtime-nodejs22:1",
+	FunctionWebhook:    "registry.test/function-webhook:1",
+	Runtimes:           map[string]string{"nodejs22": "registry.test/function-runtime-nodejs22:1", "nodejs24": "registry.test/function-runtime-nodejs24:1"},
 }
 
 // TestRenderedObjects shows what each kind of registry installs, the CRD left out.

@@ -69,6 +69,16 @@ var replacements = map[string]string{"nodejs": "nodejs22", "python": "python313"
 // Catalog holds the base image of each runtime that this installation offers.
 type Catalog map[v1alpha2.Runtime]string
 
+// CatalogOf returns the catalog of images by their runtime's name, as the
+// programs' flags give them.
+func CatalogOf(images map[string]string) Catalog {
+	catalog := Catalog{}
+	for name, image := range images {
+		catalog[v1alpha2.Runtime(name)] = image
+	}
+	return catalog
+}
+
 // UnknownError says that a runtime is not offered.
 type UnknownError struct {
 	Runtime v1alpha2.Runtime

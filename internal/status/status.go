@@ -42,13 +42,28 @@ func BuildWaits(err error) v1alpha2.Condition {
 	return Condition(v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, "Build waits: "+err.Error())
 }
 
-// DeploymentApplied says that new Pods are on their way.
-func DeploymentApplied(deployment string, result apply.Result) v1alpha2.Condition {
-	reason, verb := v1alpha2.ReasonDeploymentUpdated, "updated"
-	if result == apply.Created {
-		reason, verb = v1alpha2.ReasonDeploymentCreated, "created"
+// applied are the reasons for a child that was created or updated (contract/functions.md 2.5).
+var applied = map[string]map[apply.Result]v1alpha2.ConditionReason{
+	"Deployment": {apply.Created: v1alpha2.ReasonDeploymentCreated, apply.Updated: v1alpha2.ReasonDeploymentUpdated},
+	"Service":    {apply.Created: v1alpha2.ReasonServiceCreated, apply.Updated: v1alpha2.ReasonServiceUpdated},
+	"HorizontalPodAutoscaler": {
+		apply.Created: v1alpha2.ReasonHorizontalPodAutoscalerCreated, apply.Updated: v1alpha2.ReasonHorizontalPodAutoscalerUpdated,
+	},
+}
+
+// Applied says that a child was created or updated, so that whether the
+// Function serves has to be seen again. Where nothing was done, or the
+// contract has no reason for the kind, there is nothing to say.
+func Applied(kind, name string, result apply.Result) []v1alpha2.Condition {
+	reason := applied[kind][result]
+	if reason == "" {
+		return nil
 	}
-	return Condition(v1alpha2.ConditionRunning, corev1.ConditionUnknown, reason, fmt.Sprintf("Deployment %s %s", deployment, verb))
+	verb := "updated"
+	if result == apply.Created {
+		verb = "created"
+	}
+	return []v1alpha2.Condition{Condition(v1alpha2.ConditionRunning, corev1.ConditionUnknown, reason, fmt.Sprintf("%s %s %s", kind, name, verb))}
 }
 
 // Note is a condition's message as the text of an event, which has a bound.
@@ -61,9 +76,9 @@ func Note(message string) string {
 }
 
 // Merge puts the reported conditions over the former ones, the changed in
-// front, and returns those which changed, in the order of the report. The
-// dashboard and the CLI show the first condition as the newest
-// (contract/functions.md 2.5).
+// front, and returns those which changed, in the order of the report. Of
+// several of one type the last stays; all are returned. The dashboard and the
+// CLI show the first condition as the newest (contract/functions.md 2.5).
 func Merge(former, reported []v1alpha2.Condition, now metav1.Time) (merged, changed []v1alpha2.Condition) {
 	isNew := map[v1alpha2.ConditionType]bool{}
 	for _, condition := range reported {
@@ -79,7 +94,9 @@ func Merge(former, reported []v1alpha2.Condition, now metav1.Time) (merged, chan
 		isNew[condition.Type] = true
 	}
 	for i := len(changed) - 1; i >= 0; i-- {
-		merged = append(merged, changed[i])
+		if find(merged, changed[i].Type) == nil {
+			merged = append(merged, changed[i])
+		}
 	}
 	for _, condition := range former {
 		if !isNew[condition.Type] {

@@ -28,6 +28,7 @@ func TestConditionsShowTheLastChangedFirst(t *testing.T) {
 
 	newBuilt := status.Condition("BuildReady", "True", "JobFinished", "Image a is ready")
 	newRunning := status.Condition("Running", "Unknown", "DeploymentUpdated", "Deployment a updated")
+	newScaling := status.Condition("Running", "Unknown", "HorizontalPodAutoscalerCreated", "HorizontalPodAutoscaler a created")
 	stillBuilding := status.Condition("BuildReady", "Unknown", "JobRunning", "Job a is still in progress")
 
 	for name, test := range map[string]struct {
@@ -45,6 +46,11 @@ func TestConditionsShowTheLastChangedFirst(t *testing.T) {
 			former: former, reported: []v1alpha2.Condition{newBuilt, newRunning},
 			merged:  []v1alpha2.Condition{at(now, newRunning), at(now, newBuilt), configured},
 			changed: []v1alpha2.Condition{at(now, newBuilt), at(now, newRunning)},
+		},
+		"two of one type: both are events, the last stays": {
+			former: former, reported: []v1alpha2.Condition{newRunning, newScaling},
+			merged:  []v1alpha2.Condition{at(now, newScaling), built, configured},
+			changed: []v1alpha2.Condition{at(now, newRunning), at(now, newScaling)},
 		},
 		"other reason of the same status keeps the time": {
 			former: former, reported: []v1alpha2.Condition{stillBuilding},
@@ -85,6 +91,27 @@ func TestStoredSourceKeepsItsConditionUntilItChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := status.SourceStored(test.former, "a", test.result); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestChildIsReportedWhenItChanged(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind   string
+		result apply.Result
+		want   []v1alpha2.Condition
+	}{
+		"nothing done":       {"Deployment", apply.Unchanged, nil},
+		"Deployment created": {"Deployment", apply.Created, []v1alpha2.Condition{status.Condition("Running", "Unknown", "DeploymentCreated", "Deployment a created")}},
+		"Service corrected":  {"Service", apply.Updated, []v1alpha2.Condition{status.Condition("Running", "Unknown", "ServiceUpdated", "Service a updated")}},
+		"autoscaler created": {"HorizontalPodAutoscaler", apply.Created, []v1alpha2.Condition{
+			status.Condition("Running", "Unknown", "HorizontalPodAutoscalerCreated", "HorizontalPodAutoscaler a created")}},
+		"a kind without a reason": {"PodDisruptionBudget", apply.Created, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := status.Applied(test.kind, "a", test.result); !slices.Equal(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}

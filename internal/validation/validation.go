@@ -17,6 +17,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
+	"kyma-project.io/serverless/internal/source"
 )
 
 // Function returns a message for each rule that the Function breaks.
@@ -101,10 +102,14 @@ func dependencies(fn *v1alpha2.Function) []string {
 		return nil
 	}
 	text := strings.TrimSpace(fn.Spec.Source.Inline.Dependencies)
-	if text == "" || strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
-		return nil
+	if text != "" && !(strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}")) {
+		return []string{"invalid source.inline.dependencies value: deps should start with '{' and end with '}'"}
 	}
-	return []string{"invalid source.inline.dependencies value: deps should start with '{' and end with '}'"}
+	// The build reads them in the same way.
+	if _, err := source.Inline(fn.Spec.Source.Inline, runtime.Runtime{Name: fn.Spec.Runtime}); err != nil {
+		return []string{err.Error()}
+	}
+	return nil
 }
 
 func metadata(fn *v1alpha2.Function) []string {

@@ -82,6 +82,11 @@ func TestSpecThatCannotRunSaysWhatIsWrong(t *testing.T) {
 		"Node.js dependencies of space only": {
 			change: func(fn *v1alpha2.Function) { fn.Spec.Source.Inline.Dependencies = " \n" },
 		},
+		"Node.js dependencies that are no JSON": {
+			change: func(fn *v1alpha2.Function) { fn.Spec.Source.Inline.Dependencies = "{dependencies: {}}" },
+			want: []string{"parse dependencies as package.json: invalid character 'd' looking for beginning of object key string;" +
+				" correct spec.source.inline.dependencies"},
+		},
 		"Python dependencies are not looked at": {
 			change: func(fn *v1alpha2.Function) {
 				fn.Spec.Runtime, fn.Spec.Source.Inline.Dependencies = "python313", "requests==2.32.0"

@@ -27,6 +27,8 @@ const (
 // Config is the same for all Functions.
 type Config struct {
 	ServiceAccount, TraceCollectorEndpoint, PublisherProxyAddress string
+	// TargetCPUUtilization is what automatic scaling aims at, in percent of the requested CPU.
+	TargetCPUUtilization int32
 }
 
 // ConfigMap stores the inline source (contract/functions.md 3.2).
@@ -63,7 +65,7 @@ func Deployment(fn *v1alpha2.Function, rt runtime.Runtime, image string, resourc
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: objectMeta(fn, ChildName(fn)),
 		Spec: appsv1.DeploymentSpec{
-			Replicas:             ptr.To(ptr.Deref(fn.Spec.Replicas, 1)),
+			Replicas:             ptr.To(Replicas(fn)),
 			RevisionHistoryLimit: ptr.To(int32(0)),
 			Selector:             &metav1.LabelSelector{MatchLabels: SelectorLabels(fn)},
 			Strategy: appsv1.DeploymentStrategy{
@@ -83,8 +85,9 @@ func Deployment(fn *v1alpha2.Function, rt runtime.Runtime, image string, resourc
 func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources corev1.ResourceRequirements, config Config) corev1.PodSpec {
 	volumes, mounts := secretVolumes(fn.Spec.SecretMounts)
 	return corev1.PodSpec{
-		ServiceAccountName: config.ServiceAccount,
-		SecurityContext:    overlay(RestrictedPod(), fn.Spec.PodSecurityContext),
+		ServiceAccountName:        config.ServiceAccount,
+		SecurityContext:           overlay(RestrictedPod(), fn.Spec.PodSecurityContext),
+		TopologySpreadConstraints: topologySpread(fn),
 		Volumes: append([]corev1.Volume{{
 			Name:         "tmp-dir",
 			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: resource.NewQuantity(100<<20, resource.BinarySI)}},

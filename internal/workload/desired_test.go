@@ -32,10 +32,13 @@ func TestObjectsOfAFunction(t *testing.T) {
 	fn.Spec.Annotations = map[string]string{"note": "mine", "proxy.istio.io/config": "mine"}
 	fn.Spec.Env = []corev1.EnvVar{{Name: "GREETING", Value: "hi"}}
 	fn.Spec.SecretMounts = []v1alpha2.SecretMount{{SecretName: "token", MountPath: "/run/token"}}
+	fn.Spec.ScaleConfig = between(2, 5)
 	for file, object := range map[string]any{
-		"deployment.yaml": deployment(fn, runtime.Runtime{Name: "nodejs22"}),
-		"service.yaml":    workload.Service(fn),
-		"configmap.yaml":  workload.ConfigMap(fn, "{}"),
+		"deployment.yaml":              deployment(fn, runtime.Runtime{Name: "nodejs22"}),
+		"service.yaml":                 workload.Service(fn),
+		"configmap.yaml":               workload.ConfigMap(fn, "{}"),
+		"horizontalpodautoscaler.yaml": workload.HorizontalPodAutoscaler(fn, workload.Config{TargetCPUUtilization: 50}),
+		"poddisruptionbudget.yaml":     workload.PodDisruptionBudget(fn),
 	} {
 		t.Run(file, func(t *testing.T) {
 			got, err := yaml.Marshal(object)
@@ -75,21 +78,6 @@ func TestSystemsVariablesComeLastAndWin(t *testing.T) {
 			})
 			if !slices.Equal(got, want) {
 				t.Errorf("got  %q\nwant %q", got, want)
-			}
-		})
-	}
-}
-
-func TestReplicasAreWhatIsAskedFor(t *testing.T) {
-	for name, test := range map[string]struct {
-		asked *int32
-		want  int32
-	}{"unset": {nil, 1}, "stopped": {ptr.To(int32(0)), 0}, "three": {ptr.To(int32(3)), 3}} {
-		t.Run(name, func(t *testing.T) {
-			fn := newFunction()
-			fn.Spec.Replicas = test.asked
-			if got := *deployment(fn, runtime.Runtime{}).Spec.Replicas; got != test.want {
-				t.Errorf("got %d", got)
 			}
 		})
 	}

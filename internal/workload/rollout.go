@@ -27,8 +27,11 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 	if failure := failure(deployment, pods); failure != "" {
 		condition.Status, condition.Reason = corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed
 		condition.Message = fmt.Sprintf("Deployment %s failed: %s", deployment.Name, failure)
-		if status.AvailableReplicas > 0 {
+		switch {
+		case status.AvailableReplicas > 0 && status.Replicas > status.UpdatedReplicas:
 			condition.Message += "; the former revision keeps serving"
+		case status.AvailableReplicas > 0:
+			condition.Message += fmt.Sprintf("; %d of %d replicas serve", status.AvailableReplicas, desired)
 		}
 		return condition
 	}

@@ -58,6 +58,11 @@ func TestRunningSaysHowTheRolloutGoes(t *testing.T) {
 			want: running("False", "DeploymentFailed",
 				"Deployment d failed: pods \"d-1\" is forbidden: violates PodSecurity; the former revision keeps serving"),
 		},
+		"scaled up beyond what the cluster holds": {
+			replicas: 4, status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3},
+			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "exceeded quota"}},
+			want:       running("False", "DeploymentFailed", "Deployment d failed: exceeded quota; 3 of 4 replicas serve"),
+		},
 		"the API server refused those of the generation before": {
 			replicas: 2, status: withGeneration(surging, 1),
 			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "exceeded quota"}},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
-	"kyma-project.io/serverless/internal/module"
 )
 
 const (
@@ -29,6 +27,8 @@ const (
 	labelFleet = "bench.kyma-project.io/fleet"
 
 	fleetTimeout = 30 * time.Minute
+	// defaultAccount is the service account that each namespace gets.
+	defaultAccount = "default"
 )
 
 // fleet is many of the same, in namespaces of their own.
@@ -38,7 +38,7 @@ type fleet struct {
 	size   int
 }
 
-// prepare makes the namespaces and waits until the module has prepared them, too.
+// prepare makes the namespaces and waits until Pods may run in them.
 func (f fleet) prepare(ctx context.Context) error {
 	for i := range fleetNamespaces {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: f.namespace(i), Labels: map[string]string{labelFleet: f.name}}}
@@ -47,14 +47,13 @@ func (f fleet) prepare(ctx context.Context) error {
 		}
 	}
 	for i := range fleetNamespaces {
-		key := client.ObjectKey{Namespace: f.namespace(i), Name: module.RegistrySecretName}
-		account := client.ObjectKey{Namespace: f.namespace(i), Name: "serverless-function"}
+		account := client.ObjectKey{Namespace: f.namespace(i), Name: defaultAccount}
 		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-			err := errors.Join(f.client.Get(ctx, key, &corev1.Secret{}), f.client.Get(ctx, account, &corev1.ServiceAccount{}))
-			return err == nil, nil
+			err := f.client.Get(ctx, account, &corev1.ServiceAccount{})
+			return err == nil, client.IgnoreNotFound(err)
 		})
 		if err != nil {
-			return fmt.Errorf("wait until the module has prepared namespace %s: %w", key.Namespace, err)
+			return fmt.Errorf("wait for service account %s: %w", account, err)
 		}
 	}
 	return nil

@@ -48,9 +48,7 @@ type installation struct {
 	dir    string
 
 	controller *controlplane.Process
-	// metrics is the address of the controller's.
-	metrics string
-	ends    []func()
+	ends       []func()
 }
 
 func install(ctx context.Context, plane *controlplane.ControlPlane, c client.Client, dir string) (*installation, error) {
@@ -194,8 +192,11 @@ func render(plane *controlplane.ControlPlane, registry module.Registry, base str
 		return nil, err
 	}
 	configuration := module.Configuration{Registry: registry, Presets: module.Presets{BuildJob: "normal", RuntimePod: "XS"}}
-	images := module.Images{FunctionController: "controller", FunctionBuilder: "builder", FunctionRegistry: "registry", RuntimeNodejs22: base}
-	return parts.Render(chart.Release{Name: module.Release, Namespace: moduleNamespace}, configuration.Values(images), capabilities)
+	images := module.Images{FunctionController: "controller", FunctionBuilder: "builder", FunctionRegistry: "registry", FunctionWebhook: "webhook", Runtimes: map[string]string{"nodejs22": base}}
+	values := configuration.Values(images)
+	// Nobody runs it here, and the API server would wait for it.
+	values["webhook"] = map[string]any{"enabled": false}
+	return parts.Render(chart.Release{Name: module.Release, Namespace: moduleNamespace}, values, capabilities)
 }
 
 // startController runs what the chart's container would run, as the user that
@@ -209,12 +210,9 @@ func (i *installation) startController(ctx context.Context, container corev1.Con
 	if err := os.WriteFile(logConfig, []byte("{logFormat: json, logLevel: info}"), 0o644); err != nil {
 		return err
 	}
-	if i.metrics, err = freeAddress(); err != nil {
-		return err
-	}
 	// The last one of a flag holds.
 	args := append(expand(container.Args, container.Env),
-		"--log-config="+logConfig, "--metrics-bind-address="+i.metrics, "--health-probe-bind-address=127.0.0.1:0")
+		"--log-config="+logConfig, "--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0")
 	i.controller, err = controlplane.StartProcess(ctx, controlplane.Program{
 		Name: "function-controller", Path: filepath.Join(i.dir, "function-controller"), Args: args, Env: []string{"KUBECONFIG=" + kubeconfig},
 	}, i.dir)

@@ -46,7 +46,7 @@ type scale struct {
 // alternate which of the two comes first.
 func measureScale(ctx context.Context, options options) (table []measurement, err error) {
 	s := &scale{size: options.functions}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.close(err != nil)) }()
 	if err := s.setUp(ctx, options.tools); err != nil {
 		return nil, err
 	}
@@ -121,6 +121,9 @@ func (s *scale) learn(ctx context.Context) error {
 		return fmt.Errorf("read the Function's Deployment and Service: found %d and %d: %w", len(deployments.Items), len(services.Items), err)
 	}
 	s.deployment = deployments.Items[0].Spec
+	// The module's account comes with a namespace's first Function; any other is as good.
+	s.deployment.Template.Spec.ServiceAccountName, s.deployment.Template.Spec.DeprecatedServiceAccount = defaultAccount, ""
+	s.deployment.Template.Spec.AutomountServiceAccountToken = new(false)
 	s.service = corev1.ServiceSpec{Ports: services.Items[0].Spec.Ports}
 	return first.remove(ctx)
 }
@@ -197,14 +200,20 @@ func (s *scale) createBare(ctx context.Context, f fleet) (time.Duration, error) 
 	})
 }
 
-func (s *scale) close() error {
+// close ends all of it. After a failure it says if the controller had ended
+// already, which nobody else would have noticed.
+func (s *scale) close(failed bool) error {
+	var err error
 	if s.module != nil {
+		if failed {
+			err = s.module.controller.Err()
+		}
 		s.module.stop()
 	}
 	if s.plane != nil {
-		return s.plane.Stop()
+		err = errors.Join(err, s.plane.Stop())
 	}
-	return nil
+	return err
 }
 
 // perFunction counts the requests by kind, for each of the Functions.

@@ -93,6 +93,7 @@ var _ = Describe("A Function in a namespace that enforces the restricted Pod Sec
 		Expect(k8s.Delete(ctx, fn)).To(Succeed())
 		for _, list := range []client.ObjectList{
 			&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &batchv1.JobList{}, &corev1.ServiceList{}, &corev1.ConfigMapList{}, &corev1.PodList{},
+			&appsv1.ControllerRevisionList{},
 		} {
 			Eventually(func() (int, error) {
 				err := k8s.List(ctx, list, client.InNamespace(namespace), client.MatchingLabels{v1alpha2.LabelUUID: string(fn.UID)})

@@ -16,10 +16,15 @@ import (
 // image is the image that the Function's Deployment asks for.
 func image(ctx context.Context, fn *v1alpha2.Function) string {
 	GinkgoHelper()
-	var deployments appsv1.DeploymentList
-	Expect(k8s.List(ctx, &deployments, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
-	Expect(deployments.Items).To(HaveLen(1))
-	return deployments.Items[0].Spec.Template.Spec.Containers[0].Image
+	return deploymentOf(ctx, fn).Spec.Template.Spec.Containers[0].Image
+}
+
+func deploymentOf(ctx context.Context, fn *v1alpha2.Function) *appsv1.Deployment {
+	GinkgoHelper()
+	var list appsv1.DeploymentList
+	Expect(k8s.List(ctx, &list, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
+	Expect(list.Items).To(HaveLen(1))
+	return &list.Items[0]
 }
 
 func replicasTerminating(ctx context.Context, namespace string) int {

@@ -42,7 +42,7 @@ func TestImagesOfThisModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"serverless-operator", "function-controller", "function-builder", "function-registry"} {
+	for _, want := range []string{"serverless-operator", "function-controller", "function-builder", "function-registry", "function-webhook"} {
 		if !slices.Contains(all.names(), want) {
 			t.Errorf("there is no %s among %v", want, all.names())
 		}

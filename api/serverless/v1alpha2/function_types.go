@@ -35,14 +35,15 @@ type FunctionSpec struct {
 	// +optional
 	ResourceConfiguration *ResourceConfiguration `json:"resourceConfiguration,omitempty"`
 
-	// Bounds for automatic scaling by CPU utilization. With equal bounds the
-	// number of replicas is fixed.
+	// Bounds for the number of Pods. Between different bounds the Function is
+	// scaled by its CPU utilization; with equal ones the number is fixed.
 	// +kubebuilder:validation:XValidation:message="minReplicas should be less than or equal maxReplicas",rule="self.minReplicas <= self.maxReplicas"
 	// +optional
 	ScaleConfig *ScaleConfig `json:"scaleConfig,omitempty"`
 
 	// The number of Pods to run; 0 stops the Function. Automatic scaling and
-	// `kubectl scale` write this field.
+	// `kubectl scale` write this field. What lies outside of scaleConfig's bounds
+	// counts as the nearest bound, except for 0.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:default=1
 	// +optional
@@ -76,6 +77,13 @@ type FunctionSpec struct {
 	// Security settings of the Function's container, as podSecurityContext.
 	// +optional
 	ContainerSecurityContext *corev1.SecurityContext `json:"containerSecurityContext,omitempty"`
+
+	// How many former revisions to keep for going back to them; the current
+	// one is kept besides.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:default=10
+	// +optional
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
 // Source is where code comes from.
@@ -230,6 +238,12 @@ type FunctionStatus struct {
 	RuntimeImageOverride string `json:"runtimeImageOverride,omitempty"`
 	// The generation of the spec that this status describes.
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// The name of the ControllerRevision that holds the newest state in which
+	// the Function worked. While a change rolls out it is the former one's,
+	// which still serves.
+	CurrentRevision string `json:"currentRevision,omitempty"`
+	// The image, by digest, of the current revision.
+	CurrentImage string `json:"currentImage,omitempty"`
 }
 
 // ConditionType names an aspect of a Function's state.
@@ -276,8 +290,16 @@ const (
 	ReasonDeploymentFailed ConditionReason = "DeploymentFailed"
 	// ReasonDeploymentReady: the Function serves.
 	ReasonDeploymentReady ConditionReason = "DeploymentReady"
+	// ReasonServiceCreated: the Service was created.
+	ReasonServiceCreated ConditionReason = "ServiceCreated"
+	// ReasonServiceUpdated: the Service was changed.
+	ReasonServiceUpdated ConditionReason = "ServiceUpdated"
 	// ReasonServiceFailed: the Service can't be applied.
 	ReasonServiceFailed ConditionReason = "ServiceFailed"
+	// ReasonHorizontalPodAutoscalerCreated: automatic scaling was set up.
+	ReasonHorizontalPodAutoscalerCreated ConditionReason = "HorizontalPodAutoscalerCreated"
+	// ReasonHorizontalPodAutoscalerUpdated: automatic scaling was changed.
+	ReasonHorizontalPodAutoscalerUpdated ConditionReason = "HorizontalPodAutoscalerUpdated"
 	// ReasonMinReplicasNotAvailable: too few Pods are ready.
 	ReasonMinReplicasNotAvailable ConditionReason = "MinReplicasNotAvailable"
 )
@@ -290,6 +312,10 @@ type Condition struct {
 	Reason             ConditionReason        `json:"reason,omitempty"`
 	Message            string                 `json:"message,omitempty"`
 }
+
+// AnnotationRollbackTo on a Function has its spec replaced by that of an earlier
+// revision: a number, a name, or `previous`. It is removed when that is done.
+const AnnotationRollbackTo = "serverless.kyma-project.io/rollback-to"
 
 // Labels and annotations of the objects made for a Function.
 const (

@@ -97,6 +97,9 @@ func Controllers(p *plan.Plan) []Component {
 			"--service-cluster-ip-range=" + p.Services.String(),
 			"--allocate-node-cidrs",
 			fmt.Sprintf("--node-cidr-mask-size=%d", p.Pods.Bits()), // all of it: there is one node
+			// By default it takes five minutes without load to scale down.
+			"--horizontal-pod-autoscaler-downscale-stabilization=30s",
+			"--horizontal-pod-autoscaler-sync-period=5s",
 		}},
 		{"kube-scheduler", []string{
 			"--kubeconfig=" + scheduler,

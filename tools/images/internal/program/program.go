@@ -34,6 +34,7 @@ var All = []Program{
 	{"function-controller", "Turns Functions into running workloads", "cmd/function-controller", "/app/manager"},
 	{"function-builder", "Builds the images of Functions", "cmd/builder", "/app/builder"},
 	{"function-registry", "Stores the images of Functions", "cmd/registry", "/app/registry"},
+	{"function-webhook", "Defaults and validates Functions, and warns", "cmd/webhook", "/app/webhook"},
 }
 
 // nonroot is the user whom the programs run as. Its number is what distroless
