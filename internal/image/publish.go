@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -19,6 +20,8 @@ type Target struct {
 	Reference string
 	// PlainHTTP allows a registry without TLS.
 	PlainHTTP bool
+	// Labels of the image.
+	Labels map[string]string
 }
 
 // PushLayer tags an image which consists of the one layer that the reader
@@ -31,7 +34,12 @@ func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, e
 		return "", err
 	}
 	layer := stream.NewLayer(content, stream.WithMediaType(types.OCILayer))
-	image, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
+	base, err := mutate.Config(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON),
+		v1.Config{Labels: t.Labels})
+	if err != nil {
+		return "", fmt.Errorf("label image of layer: %w", err)
+	}
+	image, err := mutate.AppendLayers(base, layer)
 	if err != nil {
 		return "", fmt.Errorf("make image of layer: %w", err)
 	}

@@ -19,7 +19,10 @@ import (
 type Source struct {
 	// Files by their path relative to the runtime's FunctionDir.
 	Files map[string][]byte
-	// Dependencies is the manifest to install from; empty if the code needs nothing.
+	// Revision tells where the code is, in place of Files, if it is in Git.
+	Revision *Revision
+	// Dependencies is the manifest to install from; empty if the code needs
+	// nothing, or was not fetched yet.
 	Dependencies Manifest
 }
 
@@ -33,7 +36,7 @@ func Inline(inline *v1alpha2.InlineSource, rt runtime.Runtime) (Source, error) {
 	dependencies := DependenciesText(inline, rt)
 	manifest, err := packageManifest([]byte(dependencies))
 	if err != nil {
-		return Source{}, err
+		return Source{}, fmt.Errorf("%w; correct spec.source.inline.dependencies", err)
 	}
 	return Source{
 		Files: map[string][]byte{
@@ -55,6 +58,9 @@ func DependenciesText(inline *v1alpha2.InlineSource, rt runtime.Runtime) string 
 
 // Digest identifies the files' content.
 func (s Source) Digest() string {
+	if s.Revision != nil {
+		return s.Revision.digest()
+	}
 	hash := sha256.New()
 	paths := make([]string, 0, len(s.Files))
 	for path := range s.Files {
@@ -84,7 +90,7 @@ var needsInstall = []string{"dependencies", "optionalDependencies", "peerDepende
 func packageManifest(text []byte) (Manifest, error) {
 	var pkg map[string]json.RawMessage
 	if err := json.Unmarshal(text, &pkg); err != nil {
-		return nil, fmt.Errorf("parse dependencies as package.json: %w; correct spec.source.inline.dependencies", err)
+		return nil, fmt.Errorf("parse dependencies as package.json: %w", err)
 	}
 	kept := map[string]any{}
 	for _, field := range installFields {
@@ -109,7 +115,7 @@ func keep(kept map[string]any, field string, raw json.RawMessage, only []string)
 	}
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
-		return fmt.Errorf("parse %s of package.json: %w; correct spec.source.inline.dependencies", field, err)
+		return fmt.Errorf("parse %s of package.json: %w", field, err)
 	}
 	object, isObject := value.(map[string]any)
 	if isObject && only != nil {

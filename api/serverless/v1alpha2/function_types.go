@@ -132,7 +132,9 @@ type RepositoryAuth struct {
 	Type RepositoryAuthType `json:"type"`
 
 	// The Secret of the Function's namespace with the credentials: keys
-	// `username` and `password`, or `key` and optionally `password`.
+	// `username` and `password`, or `key` (a private SSH key), optionally
+	// `password` (its passphrase) and `known_hosts` (the host keys to accept).
+	// A key `ca.crt` holds more CA certificates to trust.
 	// +kubebuilder:validation:XValidation:message="SecretName is required and cannot be empty",rule="self.trim().size() != 0"
 	SecretName string `json:"secretName"`
 }
@@ -220,6 +222,9 @@ type FunctionStatus struct {
 	// The commit, directory and reference of a Git source.
 	Repository `json:",inline"`
 	Commit     string `json:"commit,omitempty"`
+	// The Git source that the commit was found in.
+	// +optional
+	GitRepository *GitRepositoryStatus `json:"gitRepository,omitempty"`
 	// The number of Pods.
 	Replicas int32 `json:"replicas,omitempty"`
 	// The label selector of the Pods, for the scale subresource.
@@ -230,6 +235,18 @@ type FunctionStatus struct {
 	RuntimeImageOverride string `json:"runtimeImageOverride,omitempty"`
 	// The generation of the spec that this status describes.
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// GitRepositoryStatus is what was found of a Git source.
+type GitRepositoryStatus struct {
+	// The repository's address, without credentials.
+	URL        string `json:"url"`
+	Repository `json:",inline"`
+	// The commit that the reference names.
+	Commit string `json:"commit,omitempty"`
+	// The SSH host key that the server showed first, as type and fingerprint.
+	// Another key is refused from then on, unless the Secret has `known_hosts`.
+	HostKey string `json:"hostKey,omitempty"`
 }
 
 // ConditionType names an aspect of a Function's state.
@@ -252,6 +269,8 @@ type ConditionReason string
 const (
 	// ReasonInvalidFunctionSpec: the spec can't be run; the message says what to change.
 	ReasonInvalidFunctionSpec ConditionReason = "InvalidFunctionSpec"
+	// ReasonSourceUpdated: the commit of the Git source is known, or is being asked for.
+	ReasonSourceUpdated ConditionReason = "SourceUpdated"
 	// ReasonSourceUpdateFailed: the source can't be read.
 	ReasonSourceUpdateFailed ConditionReason = "SourceUpdateFailed"
 	// ReasonConfigMapCreated: the inline source was stored.
@@ -290,6 +309,10 @@ type Condition struct {
 	Reason             ConditionReason        `json:"reason,omitempty"`
 	Message            string                 `json:"message,omitempty"`
 }
+
+// AnnotationContinuousGitCheckout on a Function, with the value "true", has
+// its Git reference looked at every few seconds.
+const AnnotationContinuousGitCheckout = "serverless.kyma-project.io/continuousGitCheckout"
 
 // Labels and annotations of the objects made for a Function.
 const (
