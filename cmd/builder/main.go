@@ -1,11 +1,14 @@
-// The builder runs in build Jobs only. Its command push publishes what an
-// installer left in a directory as a layer in the registry.
+// The builder runs in build Jobs only. Its command fetch gets the files of a
+// Git commit; push publishes what that or an installer left in a directory as
+// a layer in the registry.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,19 +29,38 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "push" {
-		return fmt.Errorf("usage: builder push --root DIR --entry NAME --directory DIR --to REFERENCE")
+	if len(args) > 0 {
+		switch args[0] {
+		case "push":
+			return runPush(ctx, args[1:])
+		case "fetch":
+			return runFetch(ctx, args[1:])
+		}
 	}
+	return fmt.Errorf("usage: builder push --root DIR --entry NAME --directory DIR --to REFERENCE, " +
+		"or builder fetch --url URL --commit ID --base-dir DIR --to DIR")
+}
+
+func runPush(ctx context.Context, args []string) error {
 	flags := pflag.NewFlagSet("builder push", pflag.ContinueOnError)
 	root := flags.String("root", "", "directory to take the entries from")
 	entries := flags.StringArray("entry", nil, "name below root that goes into the layer; may be repeated")
 	directory := flags.String("directory", "", "directory of the image where the entries go")
 	to := flags.String("to", "", "image reference to push the layer to")
+	dependencies := flags.String("dependencies-file", "", "file below root whose text labels the image")
 	plainHTTP := flags.Bool("plain-http", false, "allow a registry without TLS")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return push(ctx, *root, *entries, *directory, image.Target{Reference: *to, PlainHTTP: *plainHTTP})
+	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP}
+	if *dependencies != "" {
+		text, err := readDependencies(*root, *dependencies)
+		if err != nil {
+			return err
+		}
+		target.Labels = map[string]string{image.DependenciesLabel: text}
+	}
+	return push(ctx, *root, *entries, *directory, target)
 }
 
 func push(ctx context.Context, root string, entries []string, directory string, target image.Target) error {
@@ -51,4 +73,19 @@ func push(ctx context.Context, root string, entries []string, directory string, 
 	}
 	fmt.Printf("pushed %s@%s in %s\n", target.Reference, digest, time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// readDependencies reads a file that may be missing, and that may be a link
+// within root.
+func readDependencies(root, file string) (string, error) {
+	directory, err := os.OpenRoot(root)
+	if err != nil {
+		return "", fmt.Errorf("open %s: %w", root, err)
+	}
+	defer directory.Close()
+	text, err := directory.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read dependencies: %w", err)
+	}
+	return string(text), nil
 }

@@ -74,6 +74,10 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	in, published, waiting, err := b.fetched(ctx, in)
+	if waiting != nil || err != nil {
+		return deref(waiting), err
+	}
 	plan, err := NewPlan(in.Source, in.Runtime, base, in.PackageRegistry)
 	if err != nil {
 		return Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil
@@ -90,7 +94,7 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		if waiting, err := b.ensureDependencies(ctx, in, plan); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
-		if digest, err = b.assemble(ctx, in, plan, base, repository); err != nil {
+		if digest, err = b.assemble(ctx, in, plan, base, repository, published); err != nil {
 			return Result{}, err
 		}
 	}
@@ -99,8 +103,10 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
-func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (string, error) {
-	layer, err := image.FilesLayer(in.Runtime.FunctionDir, in.Source.Files)
+// assemble puts the image together; published is the source's layer if it is
+// in the registry already.
+func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string, published *image.PublishedSource) (string, error) {
+	layer, err := sourceLayer(in, published)
 	if err != nil {
 		return "", err
 	}
@@ -124,17 +130,23 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	if plan.Dependencies == "" {
 		return nil, nil
 	}
+	return b.ensureLayer(ctx, in, plan.Dependencies, func(attempt int) *batchv1.Job { return b.installJob(in, plan, attempt) })
+}
+
+// ensureLayer returns nil once the tag names a layer in the namespace's cache,
+// and otherwise how far the Job is that publishes it.
+func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attempt jobOf) (*Result, error) {
 	// First the Job, then the registry: a Job that ends in between has pushed.
-	job, err := b.findJob(ctx, in.Function.Namespace, plan.Dependencies)
+	job, err := b.findJob(ctx, in.Function.Namespace, tag)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), plan.Dependencies)
+	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), tag)
 	if digest != "" || err != nil {
 		return nil, err
 	}
 	if job == nil {
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, attempt(1))
 	}
 	switch StateOf(job) {
 	case Succeeded:
@@ -142,9 +154,9 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 		if err := b.deleteJob(ctx, job); err != nil {
 			return nil, err
 		}
-		return b.startJob(ctx, in, plan, 1)
+		return b.startJob(ctx, attempt(1))
 	case Failed:
-		return b.retry(ctx, in, plan, job)
+		return b.retry(ctx, job, attempt)
 	}
 	pods, err := b.pods(ctx, job)
 	if err != nil {
@@ -157,7 +169,10 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, message)}, nil
 }
 
-func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1.Job) (*Result, error) {
+// jobOf makes the Job of an attempt.
+type jobOf func(attempt int) *batchv1.Job
+
+func (b *Builder) retry(ctx context.Context, job *batchv1.Job, next jobOf) (*Result, error) {
 	attempt := Attempt(job)
 	if wait := time.Until(FailedAt(job).Add(RetryAfter(attempt))); wait > 0 {
 		pods, err := b.pods(ctx, job)
@@ -170,7 +185,7 @@ func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1
 	if err := b.deleteJob(ctx, job); err != nil {
 		return nil, err
 	}
-	result, err := b.startJob(ctx, in, plan, attempt+1)
+	result, err := b.startJob(ctx, next(attempt+1))
 	if result != nil {
 		// The former failure stays in view until a try succeeds.
 		result.Condition = condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
@@ -179,17 +194,24 @@ func (b *Builder) retry(ctx context.Context, in Request, plan Plan, job *batchv1
 	return result, err
 }
 
-func (b *Builder) startJob(ctx context.Context, in Request, plan Plan, attempt int) (*Result, error) {
-	var asked *v1alpha2.ResourceRequirements
-	if config := in.Function.Spec.ResourceConfiguration; config != nil {
-		asked = config.Build
-	}
-	resources, _ := b.Profiles.Resolve(asked)
-	job := Job(JobInput{
-		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: resources, PackageRegistry: in.PackageRegistry,
+func (b *Builder) installJob(in Request, plan Plan, attempt int) *batchv1.Job {
+	return Job(JobInput{
+		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
 		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
 		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
 	})
+}
+
+func (b *Builder) resources(fn *v1alpha2.Function) corev1.ResourceRequirements {
+	var asked *v1alpha2.ResourceRequirements
+	if config := fn.Spec.ResourceConfiguration; config != nil {
+		asked = config.Build
+	}
+	resources, _ := b.Profiles.Resolve(asked)
+	return resources
+}
+
+func (b *Builder) startJob(ctx context.Context, job *batchv1.Job) (*Result, error) {
 	running, err := b.createIfFree(ctx, job)
 	if err != nil {
 		return nil, err

@@ -52,8 +52,8 @@ func (r Remote) openSSH(endpoint *transport.Endpoint, limits bounds) (transport.
 // sshAuth is an authentication of which we decide all.
 type sshAuth struct{ config *ssh.ClientConfig }
 
-func (*sshAuth) Name() string                                { return gitssh.PublicKeysName }
-func (*sshAuth) String() string                              { return gitssh.PublicKeysName }
+func (*sshAuth) Name() string                               { return gitssh.PublicKeysName }
+func (*sshAuth) String() string                             { return gitssh.PublicKeysName }
 func (a *sshAuth) ClientConfig() (*ssh.ClientConfig, error) { return a.config, nil }
 
 // hostKeys decides whether a server is the one that it says it is.

@@ -31,6 +31,9 @@ type Source struct {
 // the same have equal manifests.
 type Manifest []byte
 
+// MaxDependencies keeps a manifest within what one environment variable can hold.
+const MaxDependencies = 100 << 10
+
 // Inline returns the source that is written in the Function itself.
 func Inline(inline *v1alpha2.InlineSource, rt runtime.Runtime) (Source, error) {
 	dependencies := DependenciesText(inline, rt)
