@@ -12,6 +12,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
@@ -28,6 +29,10 @@ type FunctionReconciler struct {
 	Profiles   preset.Config
 	Workload   workload.Config
 	Recorder   events.EventRecorder
+	// Git knows what the references of Git sources name.
+	Git *git.Poller
+	// Secrets reads the Secrets with credentials for Git, by name and from the API server.
+	Secrets client.Reader
 	// PackageRegistries reads the namespaces' package registry Secrets.
 	PackageRegistries client.Reader
 	// RegistrySecret and PackageRegistrySecret are the names of the
@@ -53,6 +58,7 @@ func (r *report) add(conditions ...v1alpha2.Condition) {
 func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	fn := &v1alpha2.Function{}
 	if err := r.Get(ctx, request.NamespacedName, fn); err != nil {
+		r.Git.Forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if fn.DeletionTimestamp != nil {

@@ -31,6 +31,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/registry"
@@ -126,6 +127,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		Workload:          workload.Config{ServiceAccount: functionAccount},
 		Recorder:          mgr.GetEventRecorder("function-controller"),
 		PackageRegistries: packages,
+		Git:               git.NewPoller(), Secrets: mgr.GetAPIReader(),
 		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
 	}
 	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())

@@ -20,6 +20,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/logging"
 	"kyma-project.io/serverless/internal/workload"
@@ -116,6 +117,8 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 			PublisherProxyAddress:  options.publisherProxyAddress,
 		},
 		Recorder:              mgr.GetEventRecorder(fieldManager),
+		Git:                   git.NewPoller(),
+		Secrets:               mgr.GetAPIReader(),
 		PackageRegistries:     packages,
 		RegistrySecret:        options.registrySecret,
 		PackageRegistrySecret: options.packageRegistrySecret,
