@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"golang.org/x/crypto/ssh"
@@ -41,6 +42,10 @@ func explain(remote Remote, err error) error {
 	var hostKey *hostKeyError
 	var auth *AuthorizationError
 	var answer *githttp.Err
+	var unexpected *plumbing.UnexpectedError
+	if errors.As(err, &unexpected) {
+		err = unexpected.Err // It doesn't unwrap itself.
+	}
 	switch {
 	case errors.As(err, &limit):
 		return limit

@@ -111,7 +111,9 @@ func (p *Poller) subscribe(name types.NamespacedName, interest Interest) (*owner
 	if current != nil && current.Remote == interest.Remote && current.Reference == interest.Reference {
 		next.since, next.told = current.since, current.told // Only the interval changed.
 	}
-	p.forget(name)
+	if current != nil && current.Remote != interest.Remote {
+		p.forget(name)
+	}
 	state := p.remotes[interest.Remote]
 	if state == nil {
 		state = &remoteState{owners: map[types.NamespacedName]*owner{}, answers: map[string]Answer{}}

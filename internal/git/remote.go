@@ -52,7 +52,9 @@ func (r Remote) endpoint() (*transport.Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the URL of the repository: it is none; use https://, http://, ssh:// or git@host:path")
 	}
-	if !slices.Contains(schemes, endpoint.Protocol) || endpoint.Host == "" {
+	// host:path without a user would be SSH, too, and takes in far too much.
+	isAddress := strings.Contains(r.URL, "@") || strings.Contains(r.URL, "://")
+	if !slices.Contains(schemes, endpoint.Protocol) || endpoint.Host == "" || !isAddress {
 		return nil, fmt.Errorf("%s can't be fetched: use https://, http://, ssh:// or git@host:path", r.Address())
 	}
 	return endpoint, nil

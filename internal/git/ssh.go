@@ -38,7 +38,8 @@ func (r Remote) openSSH(endpoint *transport.Endpoint, limits bounds) (transport.
 	if err != nil {
 		return nil, nil, err
 	}
-	endpoint.Proxy.URL = boundedURL(limits)
+	// Encryption adds to what is sent; what the caller reads has a bound of its own.
+	endpoint.Proxy.URL = boundedURL(bounds{time: limits.time, bytes: limits.bytes + limits.bytes/4})
 	session, err := gitssh.NewClient(nil).NewUploadPackSession(endpoint, &sshAuth{config: &ssh.ClientConfig{
 		User:              user,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signer)},
