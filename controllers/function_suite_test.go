@@ -61,6 +61,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
+	Describe("from Git", func() { functionGitSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.
@@ -128,7 +129,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		Recorder:          mgr.GetEventRecorder("function-controller"),
 		PackageRegistries: packages,
 		Git:               git.NewPoller(), Secrets: mgr.GetAPIReader(),
-		RegistrySecret:    registrySecretName, PackageRegistrySecret: packagesSecretName,
+		RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 	}
 	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())
 	namespaces := &controllers.NamespaceReconciler{

@@ -229,6 +229,15 @@ func (b *Builder) startJob(ctx context.Context, job *batchv1.Job) (*Result, erro
 func (b *Builder) createIfFree(ctx context.Context, job *batchv1.Job) (int, error) {
 	b.starting.Lock()
 	defer b.starting.Unlock()
+	// Another Function's may have come first since this one looked.
+	other, err := b.findJob(ctx, job.Namespace, job.Labels[LabelDependencies])
+	if err != nil {
+		return 0, err
+	}
+	if other != nil && StateOf(other) == Active {
+		other.DeepCopyInto(job)
+		return 0, nil
+	}
 	running, err := b.running(ctx)
 	if err != nil || running >= b.MaxJobs {
 		return running, err
