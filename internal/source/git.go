@@ -12,8 +12,6 @@ import (
 type Revision struct {
 	// URL of the repository, Commit in full, and BaseDir as an absolute path.
 	URL, Commit, BaseDir string
-	// Reference is what the user names the commit by.
-	Reference string
 	// Content is the digest of the files; empty before they were fetched.
 	Content string
 }
