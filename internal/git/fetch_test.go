@@ -141,20 +141,20 @@ func TestSourceThatIsRefusedSaysWhy(t *testing.T) {
 		limits git.Limits
 		want   string
 	}{
-		"submodule":                   {map[string]gitserver.File{"lib": {Mode: "160000", Content: strings.Repeat("1", 40)}}, "/", git.DefaultLimits, "lib is a submodule, which is not fetched"},
-		"LFS":                         {gitserver.Files(map[string]string{"logo.png": lfs}), "/", git.DefaultLimits, "logo.png is stored in Git LFS"},
-		"link to a file of the node":  {map[string]gitserver.File{"a": {Mode: "120000", Content: "/etc/passwd"}}, "/", git.DefaultLimits, "symbolic link a leads to /etc/passwd"},
-		"link out of the repository":  {map[string]gitserver.File{"a/b": {Mode: "120000", Content: "../../x"}}, "/", git.DefaultLimits, "leads to ../../x, out of baseDir"},
-		"link to another directory":   {map[string]gitserver.File{"f/a": {Mode: "120000", Content: "../shared/a"}, "shared/a": {Content: "1"}}, "f", git.DefaultLimits, "leads to ../shared/a, out of baseDir"},
-		"links that lead out as two":  {map[string]gitserver.File{"d/e/l": {Mode: "120000", Content: "../.."}, "m": {Mode: "120000", Content: "d/e/l/.."}}, "/", git.DefaultLimits, "symbolic link m leads to d/e/l/.."},
-		"links in a circle":           {map[string]gitserver.File{"a": {Mode: "120000", Content: "b"}, "b": {Mode: "120000", Content: "a"}}, "/", git.DefaultLimits, "symbolic link"},
-		"directory that isn't there":  {handler("1"), "functions", git.DefaultLimits, "has no directory functions; correct spec.source.gitRepository.baseDir"},
-		"directory that is a file":    {handler("1"), "handler.js", git.DefaultLimits, "has no directory handler.js"},
-		"directory outside":           {handler("1"), "../x", git.DefaultLimits, "leaves the repository"},
-		"too many files":              {gitserver.Files(map[string]string{"a": "", "b": "", "c": ""}), "/", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 2, Bytes: 1 << 20}, "more than 2 files"},
-		"too much in the directory":   {gitserver.Files(map[string]string{"zeros": strings.Repeat("0", 3<<20)}), "/", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 9, Bytes: 2 << 20}, "baseDir holds more than 2 MiB"},
-		"too much in the repository":  {map[string]gitserver.File{"f/a": {Content: "1"}, "b": {Content: random(2 << 20)}}, "f", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 9, Bytes: 1 << 20}, "the repository sends more than 1 MiB"},
-		"too large to send over HTTP": {map[string]gitserver.File{"b": {Content: random(8 << 20)}}, "/", git.Limits{Transfer: 4 << 20, Time: time.Minute, Files: 9, Bytes: 64 << 20}, "the repository sends more than 4 MiB"},
+		"submodule":                  {map[string]gitserver.File{"lib": {Mode: "160000", Content: strings.Repeat("1", 40)}}, "/", git.DefaultLimits, "lib is a submodule, which is not fetched"},
+		"LFS":                        {gitserver.Files(map[string]string{"logo.png": lfs}), "/", git.DefaultLimits, "logo.png is stored in Git LFS"},
+		"link to a file of the node": {map[string]gitserver.File{"a": {Mode: "120000", Content: "/etc/passwd"}}, "/", git.DefaultLimits, "symbolic link a leads to /etc/passwd"},
+		"link out of the repository": {map[string]gitserver.File{"a/b": {Mode: "120000", Content: "../../x"}}, "/", git.DefaultLimits, "leads to ../../x, out of baseDir"},
+		"link to another directory":  {map[string]gitserver.File{"f/a": {Mode: "120000", Content: "../shared/a"}, "shared/a": {Content: "1"}}, "f", git.DefaultLimits, "leads to ../shared/a, out of baseDir"},
+		"links that lead out as two": {map[string]gitserver.File{"d/e/l": {Mode: "120000", Content: "../.."}, "m": {Mode: "120000", Content: "d/e/l/.."}}, "/", git.DefaultLimits, "symbolic link m leads to d/e/l/.."},
+		"links in a circle":          {map[string]gitserver.File{"a": {Mode: "120000", Content: "b"}, "b": {Mode: "120000", Content: "a"}}, "/", git.DefaultLimits, "symbolic link"},
+		"directory that isn't there": {handler("1"), "functions", git.DefaultLimits, "has no directory functions; correct spec.source.gitRepository.baseDir"},
+		"directory that is a file":   {handler("1"), "handler.js", git.DefaultLimits, "has no directory handler.js"},
+		"directory outside":          {handler("1"), "../x", git.DefaultLimits, "leaves the repository"},
+		"too many files":             {gitserver.Files(map[string]string{"a": "", "b": "", "c": ""}), "/", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 2, Bytes: 1 << 20}, "more than 2 files"},
+		"too much in the directory":  {gitserver.Files(map[string]string{"zeros": strings.Repeat("0", 3<<20)}), "/", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 9, Bytes: 2 << 20}, "baseDir holds more than 2 MiB"},
+		"too much in the repository": {map[string]gitserver.File{"f/a": {Content: "1"}, "b": {Content: random(2 << 20)}}, "f", git.Limits{Transfer: 1 << 20, Time: time.Minute, Files: 9, Bytes: 1 << 20}, "the repository sends more than 1 MiB"},
+		"far too much to send":       {map[string]gitserver.File{"b": {Content: random(4 << 20)}}, "/", git.Limits{Transfer: 2 << 20, Time: time.Minute, Files: 9, Bytes: 64 << 20}, "the repository sends more than 2 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newServer(t, "", "")

@@ -98,6 +98,8 @@ var _ = Describe("A Function from Git", Ordered, func() {
 	It("goes back to a commit without a fetch", func(ctx SpecContext) {
 		edit(ctx, fn, func(spec *v1alpha2.FunctionSpec) { spec.Source.GitRepository.Reference = first })
 		Eventually(answer(url)).Should(Equal("one"))
+		Eventually(condition(ctx, fn, v1alpha2.ConditionRunning)).Should(HaveField("Status", corev1.ConditionTrue))
+		Eventually(func() int { return replicasTerminating(ctx, namespace) }).Should(BeZero(), "the former Pods go")
 	})
 
 	It("serves on while a branch is not there, and says so", func(ctx SpecContext) {
