@@ -47,7 +47,8 @@ func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, r
 		found.add(status.BuildWaits(err))
 		return build.Result{}, inputs, err
 	}
-	found.retryAfter, found.awaitsBuild = result.RetryAfter, result.Image == ""
+	found.lookAgain(result.RetryAfter)
+	found.awaitsBuild = result.Image == ""
 	found.add(result.Condition)
 	return result, inputs, nil
 }
@@ -66,7 +67,7 @@ func (r *FunctionReconciler) buildRequest(ctx context.Context, fn *v1alpha2.Func
 		return build.Request{}, err
 	}
 	request := build.Request{Function: fn, Source: src, Runtime: rt, Registry: registry}
-	if len(src.Dependencies) > 0 {
+	if len(src.Dependencies) > 0 || src.Revision != nil {
 		var packages corev1.Secret
 		err := r.PackageRegistries.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: r.PackageRegistrySecret}, &packages)
 		if client.IgnoreNotFound(err) != nil {

@@ -11,8 +11,8 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// configure checks the spec and stores the inline source. It returns no
-// source where the spec has to be changed first.
+// configure checks the spec and finds or stores the source. It returns no
+// source where the spec has to be changed first, or Git to be heard.
 func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Function, found *report) (runtime.Runtime, *source.Source, error) {
 	found.status.ObservedGeneration = fn.Generation
 	if problems := validation.Function(fn, r.Profiles); len(problems) > 0 {
@@ -24,10 +24,12 @@ func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Functio
 		found.add(status.InvalidSpec(err.Error()))
 		return runtime.Runtime{}, nil, nil
 	}
-	if fn.Spec.Source.Inline == nil {
-		found.add(status.InvalidSpec("source.gitRepository is not supported yet; use source.inline"))
-		return runtime.Runtime{}, nil, nil
+	r.describe(fn, rt, found)
+	if fn.Spec.Source.GitRepository != nil {
+		src, err := r.gitSource(ctx, fn, found)
+		return rt, src, err
 	}
+	r.notGit(fn, found)
 	src, err := source.Inline(fn.Spec.Source.Inline, rt)
 	if err != nil {
 		found.add(status.InvalidSpec(err.Error()))
@@ -39,7 +41,6 @@ func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Functio
 		return rt, nil, err
 	}
 	found.add(status.SourceStored(fn.Status.Condition(v1alpha2.ConditionConfigurationReady), configMap.Name, result))
-	r.describe(fn, rt, found)
 	return rt, &src, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/metrics"
@@ -33,6 +34,10 @@ type FunctionReconciler struct {
 	Recorder   events.EventRecorder
 	Durations  *metrics.Functions
 	Loop       *health.Loop
+	// Git knows what the references of Git sources name.
+	Git *git.Poller
+	// Secrets reads the Secrets with credentials for Git, by name and from the API server.
+	Secrets client.Reader
 	// PackageRegistries reads the namespaces' package registry Secrets.
 	PackageRegistries client.Reader
 	// PackageRegistrySecret is their name.
@@ -97,6 +102,7 @@ func (r *FunctionReconciler) Reconcile(ctx context.Context, request ctrl.Request
 
 // forget drops what is held in memory of a Function that is gone.
 func (r *FunctionReconciler) forget(ctx context.Context, function client.ObjectKey) {
+	r.Git.Forget(function)
 	r.Builder.Forget(ctx, function)
 	r.Builder.Metrics.Forget(function)
 	r.Durations.Forget(function)

@@ -36,6 +36,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/metrics"
@@ -74,6 +75,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
+	Describe("from Git", func() { functionGitSpecs(world) })
 })
 
 // functionWorld is a cluster in which the Function controller runs.
@@ -174,6 +176,8 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 		Recorder:              mgr.GetEventRecorder("function-controller"),
 		Durations:             metrics.NewFunctions(registerer),
 		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, time.Second),
+		Git:                   git.NewPoller(),
+		Secrets:               mgr.GetAPIReader(),
 		PackageRegistries:     packages,
 		PackageRegistrySecret: packagesSecretName,
 		Namespaces:            setup,

@@ -56,6 +56,7 @@ func (r *FunctionReconciler) SetupWithManager(mgr ctrl.Manager, packages cache.C
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(inNamespace)).
 		WatchesRawSource(source.Kind(packages, &corev1.Secret{}, handler.TypedEnqueueRequestsFromMapFunc(
 			func(ctx context.Context, secret *corev1.Secret) []reconcile.Request { return inNamespace(ctx, secret) }))).
+		WatchesRawSource(source.Func(r.pollGit)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			ReconciliationTimeout:   ReconciliationTimeout,

@@ -20,6 +20,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/logging"
@@ -123,6 +124,8 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 		Recorder:              mgr.GetEventRecorder(fieldManager),
 		Durations:             metrics.NewFunctions(ctrlmetrics.Registry),
 		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, options.livenessTimeout),
+		Git:                   git.NewPoller(),
+		Secrets:               mgr.GetAPIReader(),
 		PackageRegistries:     packages,
 		PackageRegistrySecret: options.packageRegistrySecret,
 		Namespaces:            setup,

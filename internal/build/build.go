@@ -13,9 +13,6 @@ import (
 	"kyma-project.io/serverless/internal/source"
 )
 
-// maxManifestSize keeps the manifest within what one environment variable can hold.
-const maxManifestSize = 100 << 10
-
 // Plan names the results of a build by all that they depend on: equal inputs
 // never build twice.
 type Plan struct {
@@ -30,9 +27,9 @@ type Plan struct {
 // NewPlan keys the build of the source on the base. The package registry's
 // configuration decides where packages come from, and so is a part of the key.
 func NewPlan(src source.Source, rt runtime.Runtime, base image.Base, packageRegistry map[string][]byte) (Plan, error) {
-	if len(src.Dependencies) > maxManifestSize {
+	if len(src.Dependencies) > source.MaxDependencies {
 		return Plan{}, fmt.Errorf("dependencies of %d bytes are more than the %d that a build takes; list fewer of them",
-			len(src.Dependencies), maxManifestSize)
+			len(src.Dependencies), source.MaxDependencies)
 	}
 	plan := Plan{Manifest: src.Dependencies}
 	platform := image.Platform().String()

@@ -70,6 +70,10 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	in, published, waiting, err := b.fetched(ctx, in)
+	if waiting != nil || err != nil {
+		return deref(waiting), err
+	}
 	plan, err := NewPlan(in.Source, in.Runtime, base, in.PackageRegistry)
 	if err != nil {
 		b.Forget(ctx, client.ObjectKeyFromObject(in.Function))
@@ -89,7 +93,7 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		if waiting, err := b.ensureDependencies(ctx, in, plan); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
-		if digest, err = b.assemble(ctx, in, plan, base, repository); err != nil {
+		if digest, err = b.assemble(ctx, in, plan, base, repository, published); err != nil {
 			return Result{}, err
 		}
 	}
@@ -98,9 +102,11 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
-func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string) (digest string, err error) {
+// assemble puts the image together; published is the source's layer if it is
+// in the registry already.
+func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string, published *image.PublishedSource) (digest string, err error) {
 	defer func(start time.Time) { b.Metrics.Finished(metrics.ByAssembly, err == nil, time.Since(start)) }(time.Now())
-	layer, err := image.FilesLayer(in.Runtime.FunctionDir, in.Source.Files)
+	layer, err := sourceLayer(in, published)
 	if err != nil {
 		return "", err
 	}

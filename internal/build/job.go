@@ -2,6 +2,7 @@ package build
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// LabelDependencies on a Job holds the start of the dependency layer's tag, so
+// LabelDependencies on a Job holds the start of the tag of its layer, so
 // that Functions which need the same layer wait for one Job.
 const LabelDependencies = "serverless.kyma-project.io/dependencies"
 
@@ -73,18 +74,23 @@ func JobName(function, tag string) string {
 // container sees the credential to push, and neither an API token
 // (design: the way of a Function, 4).
 func Job(in JobInput) *batchv1.Job {
-	labels := workload.Labels(in.Function)
-	labels[LabelDependencies] = DependenciesLabel(in.Plan.Dependencies)
-	podLabels := workload.InternalLabels(in.Function)
+	return newJob(in.Function, in.Plan.Dependencies, in.Attempt, podSpec(in))
+}
+
+// newJob publishes the layer of the tag by what the Pod does.
+func newJob(fn *v1alpha2.Function, tag string, attempt int, pod corev1.PodSpec) *batchv1.Job {
+	labels := workload.Labels(fn)
+	labels[LabelDependencies] = DependenciesLabel(tag)
+	podLabels := workload.InternalLabels(fn)
 	podLabels[LabelDependencies] = labels[LabelDependencies]
 	return &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            JobName(in.Function.Name, in.Plan.Dependencies),
-			Namespace:       in.Function.Namespace,
+			Name:            JobName(fn.Name, tag),
+			Namespace:       fn.Namespace,
 			Labels:          labels,
-			Annotations:     map[string]string{annotationAttempt: attemptText(in.Attempt)},
-			OwnerReferences: workload.OwnerReferences(in.Function),
+			Annotations:     map[string]string{annotationAttempt: attemptText(attempt)},
+			OwnerReferences: workload.OwnerReferences(fn),
 		},
 		Spec: batchv1.JobSpec{
 			Parallelism:             ptr.To(int32(1)),
@@ -97,61 +103,66 @@ func Job(in JobInput) *batchv1.Job {
 					Labels:      podLabels,
 					Annotations: map[string]string{"sidecar.istio.io/inject": "false"},
 				},
-				Spec: podSpec(in),
+				Spec: pod,
 			},
 		},
 	}
 }
 
 func podSpec(in JobInput) corev1.PodSpec {
-	security := workload.RestrictedContainer()
+	return publishingPod(in.JobConfig, in.Resources, corev1.Container{
+		Name:            "install",
+		Image:           in.Runtime.Image,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		WorkingDir:      workspace,
+		Command:         []string{"/bin/sh", "-ec", installScript(in.Runtime)},
+		Env:             installEnv(in),
+		Resources:       in.Resources,
+		SecurityContext: workload.RestrictedContainer(),
+		// npm's own words are the reason of a failure.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "workspace", MountPath: workspace},
+			{Name: "tmp", MountPath: "/tmp"},
+			{Name: "package-registry", MountPath: packageCreds, ReadOnly: true},
+		},
+	}, pushArgs(in), corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
+		Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}})
+}
+
+// publishingPod has the first container fill the workspace, and then the
+// builder publish what is there. Volumes are what the first needs besides.
+func publishingPod(config JobConfig, resources corev1.ResourceRequirements, first corev1.Container, push []string, volumes ...corev1.Volume) corev1.PodSpec {
 	return corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
-		ServiceAccountName:           in.ServiceAccount,
+		ServiceAccountName:           config.ServiceAccount,
 		AutomountServiceAccountToken: ptr.To(false),
 		EnableServiceLinks:           ptr.To(false),
 		SecurityContext:              workload.RestrictedPod(),
-		InitContainers: []corev1.Container{{
-			Name:            "install",
-			Image:           in.Runtime.Image,
-			ImagePullPolicy: corev1.PullIfNotPresent,
-			WorkingDir:      workspace,
-			Command:         []string{"/bin/sh", "-ec", installScript(in.Runtime)},
-			Env:             installEnv(in),
-			Resources:       in.Resources,
-			SecurityContext: security,
-			// npm's own words are the reason of a failure.
-			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
-			VolumeMounts: []corev1.VolumeMount{
-				{Name: "workspace", MountPath: workspace},
-				{Name: "tmp", MountPath: "/tmp"},
-				{Name: "package-registry", MountPath: packageCreds, ReadOnly: true},
-			},
-		}},
+		InitContainers:               []corev1.Container{first},
 		Containers: []corev1.Container{{
 			Name:                     "push",
-			Image:                    in.BuilderImage,
+			Image:                    config.BuilderImage,
 			ImagePullPolicy:          corev1.PullIfNotPresent,
-			Args:                     pushArgs(in),
+			Args:                     push,
 			Env:                      []corev1.EnvVar{{Name: "DOCKER_CONFIG", Value: pushCreds}},
-			Resources:                in.Resources,
-			SecurityContext:          security,
+			Resources:                resources,
+			SecurityContext:          workload.RestrictedContainer(),
 			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 			VolumeMounts: []corev1.VolumeMount{
 				{Name: "workspace", MountPath: workspace, ReadOnly: true},
 				{Name: "push-credentials", MountPath: pushCreds, ReadOnly: true},
 			},
 		}},
-		Volumes: []corev1.Volume{
+		Volumes: slices.Concat([]corev1.Volume{
 			{Name: "workspace", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-			{Name: "package-registry", VolumeSource: corev1.VolumeSource{
-				Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}},
+		}, volumes, []corev1.Volume{
 			{Name: "push-credentials", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-				SecretName: in.RegistrySecret,
+				SecretName: config.RegistrySecret,
 				Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
 			}}},
-		},
+		}),
 	}
 }
 

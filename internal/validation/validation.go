@@ -3,9 +3,11 @@
 package validation
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -125,12 +127,24 @@ func metadata(fn *v1alpha2.Function) []string {
 // sshURL matches the addresses that ssh understands and url.ParseRequestURI does not.
 var sshURL = regexp.MustCompile(`^((git|ssh)://|[\w.-]+@[\w.-]+:)[\w./~:@-]+$`)
 
+// gitSchemes reach a server; other schemes would read this machine's files.
+var gitSchemes = []string{"https", "http", "ssh", "git"}
+
+// userInfo of a URL may hold a password.
+var userInfo = regexp.MustCompile(`//[^/@]*@`)
+
 func gitURL(repository *v1alpha2.GitRepositorySource) []string {
 	if repository == nil || sshURL.MatchString(repository.URL) {
 		return nil
 	}
-	if _, err := url.ParseRequestURI(repository.URL); err != nil {
-		return []string{fmt.Sprintf("source.gitRepository.URL: %v", err)}
+	parsed, err := url.ParseRequestURI(repository.URL)
+	var wrong *url.Error
+	if errors.As(err, &wrong) {
+		wrong.URL = userInfo.ReplaceAllString(wrong.URL, "//***@")
+		return []string{fmt.Sprintf("source.gitRepository.URL: %v", wrong)}
+	}
+	if err != nil || !slices.Contains(gitSchemes, parsed.Scheme) || parsed.Host == "" {
+		return []string{"source.gitRepository.URL: it is no address of a Git server; use https://, http://, ssh:// or git@host:path"}
 	}
 	return nil
 }

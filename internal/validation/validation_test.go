@@ -96,6 +96,14 @@ func TestSpecThatCannotRunSaysWhatIsWrong(t *testing.T) {
 			change: func(fn *v1alpha2.Function) { gitFrom(fn, "not a url") },
 			want:   []string{`source.gitRepository.URL: parse "not a url": invalid URI for request`},
 		},
+		"Git address with a password that is none": {
+			change: func(fn *v1alpha2.Function) { gitFrom(fn, "https://user:secret@host:port/a") },
+			want:   []string{`source.gitRepository.URL: parse "https://***@host:port/a": invalid port ":port" after host`},
+		},
+		"Git address on this machine": {
+			change: func(fn *v1alpha2.Function) { gitFrom(fn, "file:///etc/passwd") },
+			want:   []string{"source.gitRepository.URL: it is no address of a Git server; use https://, http://, ssh:// or git@host:path"},
+		},
 		"name that no Service can have": {
 			change: func(fn *v1alpha2.Function) { fn.Name = "1st" },
 			want: []string{"metadata.name: 1st can't name a Service: a DNS-1035 label must consist of lower case alphanumeric characters" +

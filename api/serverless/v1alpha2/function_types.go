@@ -140,7 +140,9 @@ type RepositoryAuth struct {
 	Type RepositoryAuthType `json:"type"`
 
 	// The Secret of the Function's namespace with the credentials: keys
-	// `username` and `password`, or `key` and optionally `password`.
+	// `username` and `password`, or `key` (a private SSH key), optionally
+	// `password` (its passphrase) and `known_hosts` (the host keys to accept).
+	// A key `ca.crt` holds more CA certificates to trust.
 	// +kubebuilder:validation:XValidation:message="SecretName is required and cannot be empty",rule="self.trim().size() != 0"
 	SecretName string `json:"secretName"`
 }
@@ -228,6 +230,9 @@ type FunctionStatus struct {
 	// The commit, directory and reference of a Git source.
 	Repository `json:",inline"`
 	Commit     string `json:"commit,omitempty"`
+	// The Git source that the commit was found in.
+	// +optional
+	GitRepository *GitRepositoryStatus `json:"gitRepository,omitempty"`
 	// The number of Pods.
 	Replicas int32 `json:"replicas,omitempty"`
 	// The label selector of the Pods, for the scale subresource.
@@ -244,6 +249,18 @@ type FunctionStatus struct {
 	CurrentRevision string `json:"currentRevision,omitempty"`
 	// The image, by digest, of the current revision.
 	CurrentImage string `json:"currentImage,omitempty"`
+}
+
+// GitRepositoryStatus is what was found of a Git source.
+type GitRepositoryStatus struct {
+	// The repository's address, without credentials.
+	URL        string `json:"url"`
+	Repository `json:",inline"`
+	// The commit that the reference names.
+	Commit string `json:"commit,omitempty"`
+	// The SSH host key that the server showed first, as type and fingerprint.
+	// Another key is refused from then on, unless the Secret has `known_hosts`.
+	HostKey string `json:"hostKey,omitempty"`
 }
 
 // ConditionType names an aspect of a Function's state.
@@ -266,6 +283,8 @@ type ConditionReason string
 const (
 	// ReasonInvalidFunctionSpec: the spec can't be run; the message says what to change.
 	ReasonInvalidFunctionSpec ConditionReason = "InvalidFunctionSpec"
+	// ReasonSourceUpdated: the commit of the Git source is known, or is being asked for.
+	ReasonSourceUpdated ConditionReason = "SourceUpdated"
 	// ReasonSourceUpdateFailed: the source can't be read.
 	ReasonSourceUpdateFailed ConditionReason = "SourceUpdateFailed"
 	// ReasonConfigMapCreated: the inline source was stored.
@@ -316,6 +335,10 @@ type Condition struct {
 // AnnotationRollbackTo on a Function has its spec replaced by that of an earlier
 // revision: a number, a name, or `previous`. It is removed when that is done.
 const AnnotationRollbackTo = "serverless.kyma-project.io/rollback-to"
+
+// AnnotationContinuousGitCheckout on a Function, with the value "true", has
+// its Git reference looked at every few seconds.
+const AnnotationContinuousGitCheckout = "serverless.kyma-project.io/continuousGitCheckout"
 
 // Labels and annotations of the objects made for a Function.
 const (
