@@ -50,7 +50,11 @@ var _ = Describe("A runtime's base image", func() {
 		defer calls.stop()
 
 		released := variable(operator(ctx), "IMAGE_FUNCTION_RUNTIME_NODEJS22")
-		DeferCleanup(func(ctx SpecContext) { setVariable(ctx, "IMAGE_FUNCTION_RUNTIME_NODEJS22", released) })
+		DeferCleanup(func(ctx SpecContext) {
+			setVariable(ctx, "IMAGE_FUNCTION_RUNTIME_NODEJS22", released)
+			// The specs that follow would see their Functions roll out twice.
+			Eventually(func() string { return image(ctx, fn) }).WithTimeout(ready).Should(Equal(before))
+		})
 		setVariable(ctx, "IMAGE_FUNCTION_RUNTIME_NODEJS22", publishUpdate(released))
 		Eventually(func() string { return image(ctx, fn) }).WithTimeout(ready).ShouldNot(Equal(before))
 		Eventually(condition(ctx, fn, v1alpha2.ConditionRunning)).WithTimeout(ready).Should(HaveField("Status", corev1.ConditionTrue))

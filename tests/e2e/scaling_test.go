@@ -41,9 +41,11 @@ var _ = Describe("A Function that is scaled", func() {
 		load := callThroughout(url)
 		stop := sync.OnceFunc(load.stop)
 		DeferCleanup(stop)
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
+			g.Expect(fn.Spec.Replicas).To(HaveValue(BeNumerically(">=", 2)), "the autoscaler writes the Function")
+		}).WithTimeout(ready).Should(Succeed())
 		Eventually(readyPods(ctx, fn)).WithTimeout(ready).Should(BeNumerically(">=", 2), "under load")
-		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
-		Expect(fn.Spec.Replicas).To(HaveValue(BeNumerically(">=", 2)), "the autoscaler writes the Function")
 		stop()
 		_, failures := load.seen()
 		Expect(failures).To(BeEmpty())
