@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,10 +37,22 @@ func Start(p *plan.Plan) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start supervisor: %w", err)
 	}
+	awaitCommandLine(cmd.Process.Pid)
 	// The status names the supervisor from the first moment on: who waits for
 	// it can tell one that has not written it yet from one that is dead.
 	first := status.Status{Supervisor: cmd.Process.Pid}
 	return errors.Join(first.Write(p.Dir), cmd.Process.Release())
+}
+
+// awaitCommandLine waits until the new process can be recognized: the kernel
+// tells the parent of the start a moment before it shows the command line. One
+// that has ended has none.
+func awaitCommandLine(pid int) {
+	for until := time.Now().Add(time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if line, err := os.ReadFile(commandLine(pid)); err != nil || len(line) > 0 {
+			return
+		}
+	}
 }
 
 // Running says whether the cluster's supervisor lives.
@@ -101,10 +114,12 @@ func end(ctx context.Context, pid int, signal unix.Signal, role, dir string) err
 
 // isOurs recognizes a process by its command line: ids are used again.
 func isOurs(pid int, role, dir string) bool {
-	line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	line, err := os.ReadFile(commandLine(pid))
 	if err != nil {
 		return false
 	}
 	args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
 	return len(args) == 4 && args[1] == role && args[2] == "--dir" && args[3] == dir
 }
+
+func commandLine(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid), "cmdline") }
