@@ -103,7 +103,7 @@ func releasedImage(ctx context.Context, reference string) (v1.Image, error) {
 		return nil, fmt.Errorf("parse runtime image reference %q: %w", reference, err)
 	}
 	image, err := remote.Image(parsed, remote.WithContext(ctx), remote.WithPlatform(Platform()),
-		remote.WithAuthFromKeychain(authn.DefaultKeychain))
+		remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(boundedTransport))
 	if err != nil {
 		return nil, &UnavailableError{Registry: parsed.Context().RegistryStr(), Err: fmt.Errorf("get runtime image %s: %w", reference, err)}
 	}

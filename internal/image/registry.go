@@ -166,7 +166,7 @@ func parseTag(text string, plainHTTP bool) (name.Tag, error) {
 
 func (r *Registry) unavailable(err error) error {
 	// It may want to be talked to in another way from now on.
-	r.sessions.store(nil)
+	r.sessions.forget()
 	return &UnavailableError{Registry: r.location.Push, Err: err}
 }
 

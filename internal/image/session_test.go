@@ -1,7 +1,13 @@
 package image_test
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"kyma-project.io/serverless/internal/image"
 )
@@ -41,4 +47,57 @@ func TestRegistryIsAskedAgainAfterAFailure(t *testing.T) {
 	if server.count(isHandshake) == 0 {
 		t.Error("not asked again")
 	}
+}
+
+func TestOneCallerWaitsForARegistryThatFailedAndHangs(t *testing.T) {
+	var hangs, tried atomic.Bool
+	waits, goOn := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, _ *http.Request) {
+		if hangs.Load() && tried.CompareAndSwap(false, true) {
+			close(waits)
+			<-goOn
+		}
+		response.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(server.Close)
+	client, err := image.NewRegistry(image.Location{Push: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func() error {
+		_, err := client.Find(t.Context(), "shop__orders", "tag1")
+		return err
+	}
+	var unavailable *image.UnavailableError
+	if err := find(); !errors.As(err, &unavailable) {
+		t.Fatalf("a registry that fails: %v", err)
+	}
+
+	hangs.Store(true)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !tried.Load() && t.Context().Err() == nil {
+			_ = find() // at first it has just been tried
+		}
+	}()
+	select {
+	case <-waits:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the registry was not tried again")
+	}
+	for range 20 {
+		answered := make(chan error, 1)
+		go func() { answered <- find() }()
+		select {
+		case err := <-answered:
+			if !errors.As(err, &unavailable) {
+				t.Errorf("while another waits: %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("another caller waits too")
+		}
+	}
+	close(goOn)
+	<-ended
 }
