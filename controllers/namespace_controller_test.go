@@ -67,6 +67,17 @@ func namespaceSpecs(w *functionWorld) {
 		Expect(w.copiesIn(ctx, "kube-system")).To(BeEmpty())
 	})
 
+	It("runs Functions with the originals if it is the module's own, and keeps those", func(ctx SpecContext) {
+		fn := function(moduleNamespace, "beside-the-module")
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(w.Delete(ctx, fn))).To(Succeed()) })
+		w.run(ctx, fn)
+		Expect(w.Delete(ctx, fn)).To(Succeed())
+		Consistently(func(g Gomega) {
+			g.Expect(w.Get(ctx, client.ObjectKey{Namespace: moduleNamespace, Name: registrySecretName}, &corev1.Secret{})).To(Succeed())
+			g.Expect(w.Get(ctx, client.ObjectKey{Namespace: moduleNamespace, Name: functionAccount}, &corev1.ServiceAccount{})).To(Succeed())
+		}).Should(Succeed())
+	})
+
 	It("keeps credentials that its user manages, also after its last Function", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
 		fn := function(namespace, "first")
