@@ -73,6 +73,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
 	Describe("revision", func() { functionRevisionSpecs(world) })
+	Describe("settings", func() { functionSettingsSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
@@ -167,7 +168,7 @@ func (w *functionWorld) setUp(mgr ctrl.Manager) {
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
 		},
-		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase()},
+		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase("nodejs22")},
 		Profiles:              profiles,
 		Workload:              workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
 		Recorder:              mgr.GetEventRecorder("function-controller"),
@@ -233,7 +234,7 @@ func (w *functionWorld) startRegistries() {
 }
 
 // releaseBase publishes a base image of a few KB and returns its reference.
-func (w *functionWorld) releaseBase() string {
+func (w *functionWorld) releaseBase(repository string) string {
 	GinkgoHelper()
 	base, err := random.Image(1024, 2)
 	Expect(err).NotTo(HaveOccurred())
@@ -243,7 +244,7 @@ func (w *functionWorld) releaseBase() string {
 	config.OS, config.Architecture = image.Platform().OS, image.Platform().Architecture
 	base, err = mutate.ConfigFile(base, config)
 	Expect(err).NotTo(HaveOccurred())
-	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/nodejs22:1")
+	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/" + repository + ":1")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(remote.Write(reference, base)).To(Succeed())
 	return reference.String()
