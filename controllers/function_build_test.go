@@ -48,6 +48,19 @@ func functionBuildSpecs(w *functionWorld) {
 		w.becomesReady(ctx, fn)
 	})
 
+	It("labels the build that is under way as the Function, and starts no other", func(ctx SpecContext) {
+		fn := needing(w.newNamespace(ctx), "labelled", "relabelled")
+		fn.Labels = map[string]string{"team": "orders"}
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		job := w.onlyJob(ctx, fn.Namespace)
+		Expect(job.Labels).To(HaveKeyWithValue("team", "orders"))
+		Expect(job.Spec.Template.Labels).To(HaveKeyWithValue("team", "orders"))
+		w.change(ctx, fn, func() { fn.Labels["team"] = "billing" })
+		Eventually(func() string { return w.onlyJob(ctx, fn.Namespace).Labels["team"] }).Should(Equal("billing"))
+		Expect(w.onlyJob(ctx, fn.Namespace).UID).To(Equal(job.UID))
+		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElement("Normal JobUpdated"))
+	})
+
 	It("runs no more builds at once than allowed", func(ctx SpecContext) {
 		namespace := w.newNamespace(ctx)
 		var functions []*v1alpha2.Function

@@ -98,7 +98,7 @@ func functionLifecycleSpecs(w *functionWorld) {
 			Equal("cannot find runtime: nodejs18 is not offered by this installation; set spec.runtime to nodejs22"))
 		w.change(ctx, fn, func() { fn.Spec.Runtime = "python312" })
 		w.shows(ctx, fn, v1alpha2.ConditionConfigurationReady, corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec,
-			Equal("cannot find runtime: python312 is not offered by this installation; set spec.runtime to one of: nodejs22"))
+			Equal("cannot find runtime: python312 is not offered by this installation, nor is any other version of python; what it offers: nodejs22"))
 		w.change(ctx, fn, func() { fn.Spec.Runtime = "nodejs22" })
 		w.becomesReady(ctx, fn)
 	})

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,6 +68,7 @@ func functionResourceSpecs(w *functionWorld) {
 		Entry("from Git with a blank directory", fromGit(func(g *v1alpha2.GitRepositorySource) { g.BaseDir = " " }), "BaseDir is required and cannot be empty"),
 		Entry("from Git without a directory", fromGit(func(g *v1alpha2.GitRepositorySource) { g.BaseDir = "" }), "BaseDir is required and cannot be empty"),
 		Entry("from Git with a blank reference", fromGit(func(g *v1alpha2.GitRepositorySource) { g.Reference = " " }), "Reference is required and cannot be empty"),
+		Entry("from Git without a reference", fromGit(func(g *v1alpha2.GitRepositorySource) { g.Reference = "" }), "Reference is required and cannot be empty"),
 		Entry("from Git with a blank Secret", fromGit(func(g *v1alpha2.GitRepositorySource) {
 			g.Auth = &v1alpha2.RepositoryAuth{Type: "basic", SecretName: " "}
 		}), "SecretName is required and cannot be empty"),
@@ -93,8 +95,21 @@ func functionResourceSpecs(w *functionWorld) {
 		Entry("with no replicas", func(s *v1alpha2.FunctionSpec) { s.Replicas = new(int32(0)) }),
 		Entry("with an empty template", func(s *v1alpha2.FunctionSpec) { s.Template = &v1alpha2.Template{} }),
 		Entry("from Git", fromGit(func(g *v1alpha2.GitRepositorySource) { g.Auth = &v1alpha2.RepositoryAuth{Type: "key", SecretName: "a"} })),
-		Entry("with a runtime that was offered once", func(s *v1alpha2.FunctionSpec) { s.Runtime = "nodejs12" }),
+		Entry("with nodejs12, which was offered once", withRuntime("nodejs12")),
+		Entry("with nodejs14, which was offered once", withRuntime("nodejs14")),
+		Entry("with python38, which was offered once", withRuntime("python38")),
+		Entry("with python39, which was offered once", withRuntime("python39")),
+		Entry("with python313, which other installations may offer", withRuntime("python313")),
 	)
+
+	It("has short names, and is listed among all", func() {
+		discovery, err := discovery.NewDiscoveryClientForConfig(w.config)
+		Expect(err).NotTo(HaveOccurred())
+		list, err := discovery.ServerResourcesForGroupVersion(v1alpha2.GroupVersion.String())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.APIResources).To(ContainElement(And(
+			HaveField("Name", "functions"), HaveField("ShortNames", ConsistOf("fn", "fns")), HaveField("Categories", ConsistOf("all")))))
+	})
 
 	It("is listed with its conditions", func(ctx SpecContext) {
 		httpClient, err := rest.HTTPClientFor(w.config)
@@ -176,6 +191,10 @@ func fromGit(change func(*v1alpha2.GitRepositorySource)) func(*v1alpha2.Function
 		spec.Source = v1alpha2.Source{GitRepository: repository()}
 		change(spec.Source.GitRepository)
 	}
+}
+
+func withRuntime(name v1alpha2.Runtime) func(*v1alpha2.FunctionSpec) {
+	return func(spec *v1alpha2.FunctionSpec) { spec.Runtime = name }
 }
 
 func withEnv(name string) func(*v1alpha2.FunctionSpec) {

@@ -64,6 +64,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { world.start(ctx) })
 
 	Describe("resource", func() { functionResourceSpecs(world) })
+	Describe("with a mistake in its spec", func() { functionMistakeSpecs(world) })
 	Describe("resource of an older version", func() { functionRatchetingSpecs(world) })
 	Describe("namespace", func() { namespaceSpecs(world) })
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
@@ -72,6 +73,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
 	Describe("revision", func() { functionRevisionSpecs(world) })
+	Describe("settings", func() { functionSettingsSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
@@ -145,11 +147,7 @@ func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) 
 
 func (w *functionWorld) setUp(mgr ctrl.Manager) {
 	GinkgoHelper()
-	profiles, err := preset.Parse([]byte(`
-function: {resources: {defaultPreset: XS, presets: {XS: {requestCPU: 50m, requestMemory: 64Mi, limitCPU: 100m, limitMemory: 128Mi}}}}
-buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, requestMemory: 200Mi, limitCPU: 700m, limitMemory: 700Mi}}}}
-`))
-	Expect(err).NotTo(HaveOccurred())
+	profiles := suiteProfiles()
 	packages, err := controllers.NewPackageRegistryCache(mgr, packagesSecretName)
 	Expect(err).NotTo(HaveOccurred())
 	applier := &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Manager: "function-controller"}
@@ -170,7 +168,7 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
 		},
-		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase()},
+		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase("nodejs22")},
 		Profiles:              profiles,
 		Workload:              workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
 		Recorder:              mgr.GetEventRecorder("function-controller"),
@@ -190,6 +188,19 @@ buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, r
 	Expect(namespaces.SetupWithManager(mgr)).To(Succeed())
 	Expect(mgr.AddHealthzCheck("functions", functions.Loop.Check)).To(Succeed())
 	Expect(mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages))).To(Succeed())
+}
+
+// suiteProfiles have the minima of the chart, for the controller and the webhook.
+func suiteProfiles() preset.Config {
+	GinkgoHelper()
+	profiles, err := preset.Parse([]byte(`
+function: {resources: {minRequestCPU: 10m, minRequestMemory: 16Mi, defaultPreset: XS, presets: {
+  XS: {requestCPU: 50m, requestMemory: 64Mi, limitCPU: 100m, limitMemory: 128Mi}, S: {requestCPU: 100m, requestMemory: 128Mi, limitCPU: 200m, limitMemory: 256Mi}}}}
+buildJob: {resources: {minRequestCPU: 200m, minRequestMemory: 200Mi, defaultPreset: slow, presets: {
+  slow: {requestCPU: 200m, requestMemory: 200Mi, limitCPU: 700m, limitMemory: 700Mi}}}}
+`))
+	Expect(err).NotTo(HaveOccurred())
+	return profiles
 }
 
 // startRegistries starts the module's own registry for Functions, and one for releases.
@@ -223,7 +234,7 @@ func (w *functionWorld) startRegistries() {
 }
 
 // releaseBase publishes a base image of a few KB and returns its reference.
-func (w *functionWorld) releaseBase() string {
+func (w *functionWorld) releaseBase(repository string) string {
 	GinkgoHelper()
 	base, err := random.Image(1024, 2)
 	Expect(err).NotTo(HaveOccurred())
@@ -233,7 +244,7 @@ func (w *functionWorld) releaseBase() string {
 	config.OS, config.Architecture = image.Platform().OS, image.Platform().Architecture
 	base, err = mutate.ConfigFile(base, config)
 	Expect(err).NotTo(HaveOccurred())
-	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/nodejs22:1")
+	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/" + repository + ":1")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(remote.Write(reference, base)).To(Succeed())
 	return reference.String()

@@ -65,6 +65,28 @@ func namespaceSpecs(w *functionWorld) {
 		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed,
 			Equal("Functions don't run in namespace kube-system: it gets no credentials of the registry. Create the Function in another namespace"))
 		Expect(w.copiesIn(ctx, "kube-system")).To(BeEmpty())
+
+		By("getting credentials from its user")
+		original := &corev1.Secret{}
+		Expect(w.Get(ctx, client.ObjectKey{Namespace: moduleNamespace, Name: registrySecretName}, original)).To(Succeed())
+		users := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "kube-system", Name: registrySecretName,
+			Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials, v1alpha2.LabelManagedBy: v1alpha2.ManagedByUser},
+		}, Type: original.Type, Data: original.Data}
+		Expect(w.Create(ctx, users)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(w.Delete(ctx, users)).To(Succeed()) })
+		w.becomesReady(ctx, fn)
+	})
+
+	It("runs Functions with the originals if it is the module's own, and keeps those", func(ctx SpecContext) {
+		fn := function(moduleNamespace, "beside-the-module")
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(w.Delete(ctx, fn))).To(Succeed()) })
+		w.run(ctx, fn)
+		Expect(w.Delete(ctx, fn)).To(Succeed())
+		Consistently(func(g Gomega) {
+			g.Expect(w.Get(ctx, client.ObjectKey{Namespace: moduleNamespace, Name: registrySecretName}, &corev1.Secret{})).To(Succeed())
+			g.Expect(w.Get(ctx, client.ObjectKey{Namespace: moduleNamespace, Name: functionAccount}, &corev1.ServiceAccount{})).To(Succeed())
+		}).Should(Succeed())
 	})
 
 	It("keeps credentials that its user manages, also after its last Function", func(ctx SpecContext) {

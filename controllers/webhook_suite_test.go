@@ -25,7 +25,6 @@ import (
 	"kyma-project.io/serverless/internal/certificate"
 	"kyma-project.io/serverless/internal/chart"
 	"kyma-project.io/serverless/internal/module"
-	"kyma-project.io/serverless/internal/preset"
 	functionruntime "kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/webhook"
 )
@@ -132,13 +131,7 @@ func (a *admission) authorities(ctx context.Context) [][]byte {
 
 func admissionRules() webhook.Rules {
 	GinkgoHelper()
-	profiles, err := preset.Parse([]byte(`
-function: {resources: {minRequestCPU: 10m, minRequestMemory: 16Mi, defaultPreset: XS, presets: {
-  XS: {requestCPU: 50m, requestMemory: 64Mi, limitCPU: 100m, limitMemory: 128Mi}, S: {requestCPU: 100m, requestMemory: 128Mi, limitCPU: 200m, limitMemory: 256Mi}}}}
-buildJob: {resources: {defaultPreset: slow, presets: {slow: {requestCPU: 200m, requestMemory: 200Mi, limitCPU: 700m, limitMemory: 700Mi}}}}
-`))
-	Expect(err).NotTo(HaveOccurred())
-	return webhook.Rules{Profiles: profiles, Runtimes: functionruntime.Catalog{"nodejs20": "n20", "nodejs22": "n22"}}
+	return webhook.Rules{Profiles: suiteProfiles(), Runtimes: functionruntime.Catalog{"nodejs20": "n20", "nodejs22": "n22"}}
 }
 
 // warned is a client that remembers what it was warned of.

@@ -37,8 +37,7 @@ func parseOptions(args []string) (*options, error) {
 	o := &options{}
 	flags := pflag.NewFlagSet("function-controller", pflag.ContinueOnError)
 	flags.StringVar(&o.baseNamespace, "base-namespace", "kyma-system", "namespace of the module")
-	flags.StringSliceVar(&o.excludedNamespaces, "excluded-namespaces",
-		[]string{"kube-system", "kube-public", "kube-node-lease", "istio-system"}, "namespaces, besides the module's, where no Functions run")
+	flags.StringSliceVar(&o.excludedNamespaces, "excluded-namespaces", nil, "namespaces, besides the module's, that get no credentials of the registry")
 	flags.StringVar(&o.registrySecret, "registry-secret-name", "serverless-registry-config-default", "name of the Secret that describes the registry of images")
 	flags.StringVar(&o.packageRegistrySecret, "package-registry-config-secret-name", "serverless-package-registry-config", "name of a namespace's Secret that configures package registries")
 	flags.StringVar(&o.serviceAccount, "service-account-name", "serverless-function", "name of the service account of Functions and builds")

@@ -22,7 +22,7 @@ func TestFlagsDescribeTheInstallation(t *testing.T) {
 	if o.runtimes["nodejs22"] != "node:22" || o.runtimes["nodejs24"] != "node:24" {
 		t.Errorf("runtimes %v", o.runtimes)
 	}
-	// The module's own namespace runs no Functions.
+	// The module's own namespace has the original.
 	if want := []string{"a", "b", "serverless"}; !slices.Equal(o.excludedNamespaces, want) {
 		t.Errorf("excluded %v, want %v", o.excludedNamespaces, want)
 	}

@@ -173,6 +173,9 @@ func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attem
 	case Failed:
 		return b.retry(ctx, in.Function, job, attempt)
 	}
+	if updated, err := b.updateLabels(ctx, in.Function, job, attempt(Attempt(job)).Labels); updated != nil || err != nil {
+		return updated, err
+	}
 	return b.inProgress(ctx, job)
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -81,8 +82,6 @@ func Job(in JobInput) *batchv1.Job {
 func newJob(fn *v1alpha2.Function, tag string, attempt int, pod corev1.PodSpec) *batchv1.Job {
 	labels := workload.Labels(fn)
 	labels[LabelDependencies] = DependenciesLabel(tag)
-	podLabels := workload.InternalLabels(fn)
-	podLabels[LabelDependencies] = labels[LabelDependencies]
 	return &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -100,13 +99,23 @@ func newJob(fn *v1alpha2.Function, tag string, attempt int, pod corev1.PodSpec) 
 			TTLSecondsAfterFinished: ptr.To(int32(retention / time.Second)),
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{
-					Labels:      podLabels,
+					Labels:      podLabels(labels),
 					Annotations: map[string]string{"sidecar.istio.io/inject": "false"},
 				},
 				Spec: pod,
 			},
 		},
 	}
+}
+
+// podLabels are the Job's (contract/functions.md 2.6) but for those that would
+// take its Pod for one that serves, or for another Job's.
+func podLabels(ofJob map[string]string) map[string]string {
+	labels := maps.Clone(ofJob)
+	for _, name := range []string{v1alpha2.LabelResource, batchv1.JobNameLabel, batchv1.ControllerUidLabel, "job-name", "controller-uid"} {
+		delete(labels, name)
+	}
+	return labels
 }
 
 func podSpec(in JobInput) corev1.PodSpec {

@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -53,6 +54,19 @@ func TestBuildIsRestricted(t *testing.T) {
 		if !result.Allowed {
 			t.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
 		}
+	}
+}
+
+// Its Service selects what has a Function's labels and this one.
+func TestLabelsOfAFunctionDoNotMakeItsBuildServe(t *testing.T) {
+	in := jobInput(t)
+	in.Function.Labels = map[string]string{"team": "orders", v1alpha2.LabelResource: v1alpha2.ResourceDeployment, "job-name": "other"}
+	want := map[string]string{
+		"team": "orders", build.LabelDependencies: build.DependenciesLabel(in.Plan.Dependencies),
+		v1alpha2.LabelFunctionName: "orders", v1alpha2.LabelManagedBy: v1alpha2.ManagedByController, v1alpha2.LabelUUID: string(in.Function.UID),
+	}
+	if got := build.Job(in).Spec.Template.Labels; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -12,9 +12,6 @@ import (
 	"kyma-project.io/serverless/internal/workload"
 )
 
-// maxReason bounds what a condition quotes of a build's log.
-const maxReason = 700
-
 // State is how far a Job is.
 type State int
 
@@ -131,9 +128,5 @@ func lastWords(log string) string {
 	if len(errs) == 0 {
 		errs = all[max(0, len(all)-5):]
 	}
-	text := strings.Join(errs, "; ")
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
-	}
-	return text
+	return workload.Quote(strings.Join(errs, "; "))
 }

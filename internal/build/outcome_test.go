@@ -9,6 +9,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kyma-project.io/serverless/internal/workload"
 )
 
 // As npm writes it, shortened.
@@ -124,7 +126,7 @@ func FuzzLastWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, log string) {
 		words := lastWords(log)
-		if len(words) > maxReason+len("…") {
+		if len(words) > workload.MaxQuote+len("…") {
 			t.Errorf("%d bytes", len(words))
 		}
 		if utf8.ValidString(log) && !utf8.ValidString(words) {

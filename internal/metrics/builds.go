@@ -11,7 +11,7 @@ import (
 // Method is how an image, or a layer of it, is made.
 type Method string
 
-// The methods: the controller puts layers together, or a Job installs dependencies.
+// The methods: the controller puts layers together, or a Job installs dependencies or fetches from Git.
 const (
 	ByAssembly Method = "assembly"
 	ByJob      Method = "job"
@@ -33,7 +33,7 @@ func NewBuilds(registerer prometheus.Registerer) *Builds {
 	b := &Builds{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "serverless_build_duration_seconds",
-			Help:    "Duration of finished builds: of Jobs that install dependencies from their creation on, and of assemblies.",
+			Help:    "Duration of finished builds: of Jobs that install dependencies or fetch from Git, from their creation on, and of assemblies.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 900},
 		}, []string{"method", "result"}),
 		running: prometheus.NewGauge(prometheus.GaugeOpts{

@@ -85,16 +85,25 @@ type UnknownError struct {
 	Offered []v1alpha2.Runtime
 }
 
+// Error names runtimes of the same language only: code of one doesn't run on another.
 func (e *UnknownError) Error() string {
-	names := make([]string, len(e.Offered))
-	for i, name := range e.Offered {
-		names[i] = string(name)
+	language := languageName(e.Runtime)
+	var all, same []string
+	for _, name := range e.Offered {
+		all = append(all, string(name))
+		if languageName(name) == language {
+			same = append(same, string(name))
+		}
 	}
-	hint := "set spec.runtime to one of: " + strings.Join(names, ", ")
-	if language := languageName(e.Runtime); slices.Contains(names, replacements[language]) {
-		hint = "set spec.runtime to " + replacements[language]
+	message := fmt.Sprintf("cannot find runtime: %s is not offered by this installation", e.Runtime)
+	switch {
+	case slices.Contains(same, replacements[language]):
+		return message + "; set spec.runtime to " + replacements[language]
+	case len(same) > 0:
+		return message + "; set spec.runtime to one of: " + strings.Join(same, ", ")
+	default:
+		return fmt.Sprintf("%s, nor is any other version of %s; what it offers: %s", message, language, strings.Join(all, ", "))
 	}
-	return fmt.Sprintf("cannot find runtime: %s is not offered by this installation; %s", e.Runtime, hint)
 }
 
 // Lookup returns the runtime of the name, on the override image if it isn't

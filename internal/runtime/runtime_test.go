@@ -17,8 +17,10 @@ func TestRuntimeThatIsNotOfferedNamesAReplacement(t *testing.T) {
 	}{
 		{node, "nodejs18", "cannot find runtime: nodejs18 is not offered by this installation; set spec.runtime to nodejs22"},
 		{node, "nodejs20", "cannot find runtime: nodejs20 is not offered by this installation; set spec.runtime to nodejs22"},
-		{node, "python312", "cannot find runtime: python312 is not offered by this installation; set spec.runtime to one of: nodejs22, nodejs24"},
-		{node, "cobol", "cannot find runtime: cobol is not offered by this installation; set spec.runtime to one of: nodejs22, nodejs24"},
+		{node, "python312", "cannot find runtime: python312 is not offered by this installation, nor is any other version of python; what it offers: nodejs22, nodejs24"},
+		{node, "python39", "cannot find runtime: python39 is not offered by this installation, nor is any other version of python; what it offers: nodejs22, nodejs24"},
+		{runtime.Catalog{"nodejs24": "n24", "python312": "p312"}, "python38", "cannot find runtime: python38 is not offered by this installation; set spec.runtime to one of: python312"},
+		{node, "cobol", "cannot find runtime: cobol is not offered by this installation, nor is any other version of cobol; what it offers: nodejs22, nodejs24"},
 		{runtime.Catalog{"nodejs24": "n24"}, "nodejs12", "cannot find runtime: nodejs12 is not offered by this installation; set spec.runtime to one of: nodejs24"},
 	} {
 		t.Run(string(test.asked), func(t *testing.T) {

@@ -83,22 +83,6 @@ func env(vars []corev1.EnvVar) []string {
 	return errs
 }
 
-func secretMounts(mounts []v1alpha2.SecretMount) []string {
-	var errs []string
-	seen := map[string]bool{}
-	for _, mount := range mounts {
-		errs = append(errs, k8svalidation.IsDNS1123Subdomain(mount.SecretName)...)
-		seen[mount.SecretName] = true
-	}
-	if len(seen) < len(mounts) {
-		errs = append(errs, "secretNames should be unique")
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("invalid spec.secretMounts: %v", errs)}
-}
-
 func dependencies(fn *v1alpha2.Function) []string {
 	if fn.Spec.Source.Inline == nil || !runtime.IsNodeJS(fn.Spec.Runtime) {
 		return nil

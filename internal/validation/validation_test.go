@@ -1,6 +1,7 @@
 package validation_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,18 @@ func TestSpecThatCannotRunSaysWhatIsWrong(t *testing.T) {
 			change: func(fn *v1alpha2.Function) {
 				fn.Spec.SecretMounts = []v1alpha2.SecretMount{{SecretName: "one", MountPath: "/a"}, {SecretName: "two", MountPath: "/b"}}
 			},
+		},
+		"two Secrets at one path": {
+			change: func(fn *v1alpha2.Function) { mount(fn, "/a", "a", "/a/", "/b") },
+			want:   []string{"invalid spec.secretMounts: [mountPaths should be unique: /a is there more than once]"},
+		},
+		"Secrets in place of what the Function needs": {
+			change: func(fn *v1alpha2.Function) { mount(fn, "/tmp/", "/") },
+			want: []string{"invalid spec.secretMounts: [mountPath / hides what the Function needs there: choose another directory" +
+				" mountPath /tmp hides what the Function needs there: choose another directory]"},
+		},
+		"Secrets within other directories": {
+			change: func(fn *v1alpha2.Function) { mount(fn, "/tmp/a", "/a", "/a/b", "/ab") },
 		},
 		"Node.js dependencies that are no object": {
 			change: func(fn *v1alpha2.Function) { fn.Spec.Source.Inline.Dependencies = "foo" },
@@ -177,6 +190,13 @@ func newFunction() *v1alpha2.Function {
 
 func gitFrom(fn *v1alpha2.Function, url string) {
 	fn.Spec.Source = v1alpha2.Source{GitRepository: &v1alpha2.GitRepositorySource{URL: url}}
+}
+
+// mount has a Secret of its own at each path; not each name is one that a volume may have.
+func mount(fn *v1alpha2.Function, paths ...string) {
+	for i, path := range paths {
+		fn.Spec.SecretMounts = append(fn.Spec.SecretMounts, v1alpha2.SecretMount{SecretName: fmt.Sprintf("my.secret-%d", i), MountPath: path})
+	}
 }
 
 func resourcesOf(fn *v1alpha2.Function, requestCPU, requestMemory, limitCPU, limitMemory string) {

@@ -17,6 +17,10 @@ import (
 const (
 	// Container is the name of the container that runs the Function.
 	Container = "function"
+	// TemporaryDir is the only directory that the Function can write to.
+	TemporaryDir = "/tmp"
+
+	temporaryVolume = "tmp-dir"
 
 	port     = 8080
 	portName = "http"
@@ -89,7 +93,7 @@ func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources 
 		SecurityContext:           overlay(RestrictedPod(), fn.Spec.PodSecurityContext),
 		TopologySpreadConstraints: topologySpread(fn),
 		Volumes: append([]corev1.Volume{{
-			Name:         "tmp-dir",
+			Name:         temporaryVolume,
 			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: resource.NewQuantity(100<<20, resource.BinarySI)}},
 		}}, volumes...),
 		Containers: []corev1.Container{{
@@ -99,7 +103,7 @@ func podSpec(fn *v1alpha2.Function, rt runtime.Runtime, image string, resources 
 			Env:             env(fn, rt, config),
 			Resources:       resources,
 			SecurityContext: overlay(RestrictedContainer(), fn.Spec.ContainerSecurityContext),
-			VolumeMounts:    append([]corev1.VolumeMount{{Name: "tmp-dir", MountPath: "/tmp"}}, mounts...),
+			VolumeMounts:    append([]corev1.VolumeMount{{Name: temporaryVolume, MountPath: TemporaryDir}}, mounts...),
 			Ports:           []corev1.ContainerPort{{ContainerPort: port, Protocol: corev1.ProtocolTCP}},
 			// Tried each second, not each fifth, so that a start is noticed
 			// within one; the 150 s that a start may take stay.
@@ -162,18 +166,6 @@ func podAnnotations(fn *v1alpha2.Function) map[string]string {
 	}
 	annotations["proxy.istio.io/config"] = `{ "holdApplicationUntilProxyStarts": true }`
 	return annotations
-}
-
-func secretVolumes(mounts []v1alpha2.SecretMount) ([]corev1.Volume, []corev1.VolumeMount) {
-	var volumes []corev1.Volume
-	var volumeMounts []corev1.VolumeMount
-	for _, mount := range mounts {
-		volumes = append(volumes, corev1.Volume{Name: mount.SecretName, VolumeSource: corev1.VolumeSource{
-			Secret: &corev1.SecretVolumeSource{SecretName: mount.SecretName, DefaultMode: ptr.To(int32(0o666)), Optional: ptr.To(false)},
-		}})
-		volumeMounts = append(volumeMounts, corev1.VolumeMount{Name: mount.SecretName, MountPath: mount.MountPath, ReadOnly: true})
-	}
-	return volumes, volumeMounts
 }
 
 func objectMeta(fn *v1alpha2.Function, name string) metav1.ObjectMeta {

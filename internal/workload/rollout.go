@@ -109,7 +109,7 @@ func containerFailure(function string, status corev1.ContainerStatus) string {
 	}
 	if message := strings.TrimSpace(ended.Message); message != "" {
 		first, _, _ := strings.Cut(message, "\n")
-		return first + "; correct spec.source"
+		return Quote(strings.TrimSpace(first)) + "; correct the Function's code"
 	}
 	return fmt.Sprintf("its container ended with exit code %d; its log says why: kubectl logs -l %s=%s -c %s --previous",
 		ended.ExitCode, v1alpha2.LabelFunctionName, function, Container)

@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -72,7 +73,13 @@ func TestRunningSaysHowTheRolloutGoes(t *testing.T) {
 			replicas: 2, status: surging,
 			pods: []corev1.Pod{crashing("Error", "SyntaxError: Unexpected token\n    at handler.js:3\n")},
 			want: running("False", "DeploymentFailed",
-				"Deployment d failed: SyntaxError: Unexpected token; correct spec.source; the former revision keeps serving"),
+				"Deployment d failed: SyntaxError: Unexpected token; correct the Function's code; the former revision keeps serving"),
+		},
+		"crash loop with more words than a condition takes": {
+			replicas: 1, status: starting,
+			pods: []corev1.Pod{crashing("Error", "Error: "+strings.Repeat("ü", 2000))},
+			want: running("False", "DeploymentFailed",
+				"Deployment d failed: Error: "+strings.Repeat("ü", 346)+"…; correct the Function's code"),
 		},
 		"crash loop without a word": {
 			replicas: 1, status: starting,

@@ -48,7 +48,7 @@ var _ = Describe("A serving Function that is given bad input", func() {
 			spec.Source.Inline.Source = "throw new Error('no database configured');"
 		})
 		failed := haveReason(corev1.ConditionFalse, v1alpha2.ReasonDeploymentFailed,
-			And(ContainSubstring("no database configured"), ContainSubstring("correct spec.source"), ContainSubstring("former revision keeps serving")))
+			And(ContainSubstring("no database configured"), ContainSubstring("correct the Function's code"), ContainSubstring("former revision keeps serving")))
 		Eventually(condition(ctx, fn, v1alpha2.ConditionRunning)).Should(failed)
 		Eventually(events(ctx, fn)).Should(ContainElement(And(HavePrefix("Warning DeploymentFailed"), ContainSubstring("no database configured"))))
 		stillServes()

@@ -33,7 +33,7 @@ var _ = DescribeTable("A Function says in its own conditions why its Pods can't 
 	}, And(ContainSubstring("ended with exit code 3"), ContainSubstring("kubectl logs"))),
 	Entry("an exception at load", func(spec *v1alpha2.FunctionSpec) {
 		spec.Source.Inline.Source = `throw new Error("no such table: orders");`
-	}, And(ContainSubstring("no such table: orders"), ContainSubstring("correct spec.source"))),
+	}, And(ContainSubstring("no such table: orders"), ContainSubstring("correct the Function's code"))),
 	Entry("no node that is large enough", func(spec *v1alpha2.FunctionSpec) {
 		large := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
 		spec.ResourceConfiguration = &v1alpha2.ResourceConfiguration{Function: &v1alpha2.ResourceRequirements{

@@ -293,6 +293,8 @@ const (
 	ReasonConfigMapUpdated ConditionReason = "ConfigMapUpdated"
 	// ReasonJobCreated: a build of the dependencies was started.
 	ReasonJobCreated ConditionReason = "JobCreated"
+	// ReasonJobUpdated: a build under way has got the Function's changed labels.
+	ReasonJobUpdated ConditionReason = "JobUpdated"
 	// ReasonJobRunning: a build is under way or waits.
 	ReasonJobRunning ConditionReason = "JobRunning"
 	// ReasonJobFailed: the build failed; the message has its last words.
