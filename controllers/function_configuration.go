@@ -38,7 +38,7 @@ func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Functio
 	configMap := workload.ConfigMap(fn, source.DependenciesText(fn.Spec.Source.Inline, rt))
 	result, err := r.Applier.ApplyUnique(ctx, configMap)
 	if err != nil {
-		return rt, nil, err
+		return rt, nil, found.failed(v1alpha2.ConditionConfigurationReady, v1alpha2.ReasonSourceUpdateFailed, err)
 	}
 	found.add(status.SourceStored(fn.Status.Condition(v1alpha2.ConditionConfigurationReady), configMap.Name, result))
 	return rt, &src, nil

@@ -119,6 +119,5 @@ func (r *FunctionReconciler) run(ctx context.Context, fn *v1alpha2.Function, fou
 	if err != nil || result.Image == "" {
 		return err
 	}
-	found.image = result.Image
 	return r.deploy(ctx, fn, rt, result.Image, inputs, found)
 }

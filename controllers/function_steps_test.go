@@ -73,6 +73,8 @@ func (w *functionWorld) becomesReady(ctx context.Context, fn *v1alpha2.Function)
 	Eventually(func(g Gomega) {
 		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
 		g.Expect(fn.Status.ObservedGeneration).To(Equal(fn.Generation))
+		configured := fn.Status.Condition(v1alpha2.ConditionConfigurationReady)
+		g.Expect(configured).To(HaveField("Status", corev1.ConditionTrue))
 		g.Expect(fn).To(haveStatus(v1alpha2.ConditionBuildReady, corev1.ConditionTrue, v1alpha2.ReasonJobFinished, HavePrefix("Image ")))
 		deployment := w.deployment(ctx, g, fn)
 		w.rollOut(ctx, g, deployment)

@@ -72,6 +72,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("build's turn", func() { functionTurnSpecs(world) })
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
+	Describe("refused", func() { functionRefusalSpecs(world) })
 	Describe("revision", func() { functionRevisionSpecs(world) })
 	Describe("settings", func() { functionSettingsSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })

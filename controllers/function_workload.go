@@ -26,25 +26,33 @@ func (r *FunctionReconciler) deploy(ctx context.Context, fn *v1alpha2.Function, 
 	desired.Annotations = map[string]string{annotationBuildInputs: inputs, annotationImage: image}
 	result, err := r.Applier.ApplyUnique(ctx, desired)
 	if err != nil {
-		return found.failed(v1alpha2.ReasonDeploymentFailed, err)
+		return found.failed(v1alpha2.ConditionRunning, v1alpha2.ReasonDeploymentFailed, err)
 	}
 	found.add(status.Applied(desired.Kind, desired.Name, result)...)
 	service := workload.Service(fn)
 	if result, err = r.Applier.Apply(ctx, service); err != nil {
-		return found.failed(v1alpha2.ReasonServiceFailed, err)
+		return found.failed(v1alpha2.ConditionRunning, v1alpha2.ReasonServiceFailed, err)
 	}
 	found.add(status.Applied(service.Kind, service.Name, result)...)
+	found.image = image
 	return r.scale(ctx, fn, found)
 }
 
-// failed reports what can't be applied. The spec or the other object has to be
-// changed where the API server refuses it; anything else is tried again.
-func (r *report) failed(reason v1alpha2.ConditionReason, err error) error {
+// failed reports what can't be applied: without it, what runs of a former spec
+// would seem to be the present one's. Where the API server refuses it, the spec,
+// a quota, a policy or the other object has to be changed; anything else is
+// only tried again.
+func (r *report) failed(kind v1alpha2.ConditionType, reason v1alpha2.ConditionReason, err error) error {
 	var foreign *apply.ForeignError
-	if !apierrors.IsInvalid(err) && !errors.As(err, &foreign) {
+	lasting := apierrors.IsInvalid(err) || errors.As(err, &foreign)
+	known := corev1.ConditionUnknown
+	if lasting || apierrors.IsForbidden(err) {
+		known = corev1.ConditionFalse
+	}
+	r.add(status.Condition(kind, known, reason, err.Error()))
+	if !lasting {
 		return err
 	}
-	r.add(status.Condition(v1alpha2.ConditionRunning, corev1.ConditionFalse, reason, err.Error()))
 	// Nobody tells when the foreign object goes.
 	r.retryAfter = time.Minute
 	return nil
