@@ -198,7 +198,7 @@ func functionGitSpecs(w *functionWorld) {
 		Eventually(func(g Gomega) {
 			g.Expect(w.deployment(ctx, g, fn).Spec.Template.Spec.Containers[0].Env).To(ContainElement(corev1.EnvVar{Name: "A", Value: "b"}))
 		}).Should(Succeed())
-		w.becomesReady(ctx, fn)
+		w.serves(ctx, fn)
 	})
 
 	DescribeTable("comes over SSH", func(ctx SpecContext, passphrase string) {

@@ -67,14 +67,25 @@ func (w *functionWorld) run(ctx context.Context, fn *v1alpha2.Function) {
 	w.becomesReady(ctx, fn)
 }
 
-// becomesReady plays the Deployments' controller until the Function serves its present spec.
+// becomesReady plays the Deployments' controller until the Function serves its
+// present spec, and nothing is wrong with its source.
 func (w *functionWorld) becomesReady(ctx context.Context, fn *v1alpha2.Function) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
 		g.Expect(fn.Status.ObservedGeneration).To(Equal(fn.Generation))
-		configured := fn.Status.Condition(v1alpha2.ConditionConfigurationReady)
-		g.Expect(configured).To(HaveField("Status", corev1.ConditionTrue))
+		g.Expect(fn.Status.Condition(v1alpha2.ConditionConfigurationReady)).To(HaveField("Status", corev1.ConditionTrue))
+	}).Should(Succeed())
+	w.serves(ctx, fn)
+}
+
+// serves plays the Deployments' controller until the Function serves its
+// present spec, maybe of the source that it had before.
+func (w *functionWorld) serves(ctx context.Context, fn *v1alpha2.Function) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
+		g.Expect(fn.Status.ObservedGeneration).To(Equal(fn.Generation))
 		g.Expect(fn).To(haveStatus(v1alpha2.ConditionBuildReady, corev1.ConditionTrue, v1alpha2.ReasonJobFinished, HavePrefix("Image ")))
 		deployment := w.deployment(ctx, g, fn)
 		w.rollOut(ctx, g, deployment)
