@@ -14,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kyma-project.io/serverless/api/operator/v1alpha1"
 	"kyma-project.io/serverless/internal/chart"
@@ -92,6 +93,10 @@ func (r *ServerlessReconciler) reconcile(ctx context.Context, request ctrl.Reque
 func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1.Serverless) (ctrl.Result, error) {
 	if err := r.addFinalizer(ctx, serverless); err != nil {
 		return ctrl.Result{}, err
+	}
+	if err := module.CheckSettings(serverless.Spec); err != nil {
+		// Only an edit helps, which wakes the reconciler.
+		return ctrl.Result{}, r.fail(ctx, serverless, module.ConfigurationFailed(err), reconcile.TerminalError(err))
 	}
 	configuration, err := r.configure(ctx, serverless)
 	if err != nil {

@@ -326,6 +326,7 @@ var _ = Describe("Serverless", Ordered, func() {
 		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
 	})
 	monitoringSpecs(func() *operatorWorld { return world })
+	settingsSpecs(func() *operatorWorld { return world })
 
 	It("chooses larger presets in larger clusters", func(ctx SpecContext) {
 		for _, name := range []string{"a", "b", "c"} {

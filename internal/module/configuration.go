@@ -97,11 +97,11 @@ func (c Configuration) controllerValues() map[string]any {
 	}
 	// What is not asked for keeps the chart's default.
 	for key, value := range map[string]string{
-		"targetCPUUtilizationPercentage": c.Spec.TargetCPUUtilizationPercentage,
-		"requeueDuration":                c.Spec.FunctionRequeueDuration,
+		"targetCPUUtilizationPercentage": string(c.Spec.TargetCPUUtilizationPercentage),
+		"requeueDuration":                string(c.Spec.FunctionRequeueDuration),
 		"buildExecutorArgs":              c.Spec.FunctionBuildExecutorArgs,
-		"buildMaxSimultaneousJobs":       c.Spec.FunctionBuildMaxSimultaneousJobs,
-		"healthzLivenessTimeout":         c.Spec.HealthzLivenessTimeout,
+		"buildMaxSimultaneousJobs":       string(c.Spec.FunctionBuildMaxSimultaneousJobs),
+		"healthzLivenessTimeout":         string(c.Spec.HealthzLivenessTimeout),
 	} {
 		if value != "" {
 			configuration[key] = value

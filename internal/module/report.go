@@ -138,11 +138,11 @@ func (c Configuration) writeTo(status *v1alpha1.ServerlessStatus) {
 	status.DockerRegistry = c.RegistryStatus()
 	status.EventingEndpoint = c.Endpoints.Eventing
 	status.TracingEndpoint = c.Endpoints.Tracing
-	status.TargetCPUUtilizationPercentage = c.Spec.TargetCPUUtilizationPercentage
-	status.FunctionRequeueDuration = c.Spec.FunctionRequeueDuration
+	status.TargetCPUUtilizationPercentage = string(c.Spec.TargetCPUUtilizationPercentage)
+	status.FunctionRequeueDuration = string(c.Spec.FunctionRequeueDuration)
 	status.FunctionBuildExecutorArgs = c.Spec.FunctionBuildExecutorArgs
-	status.FunctionBuildMaxSimultaneousJobs = c.Spec.FunctionBuildMaxSimultaneousJobs
-	status.HealthzLivenessTimeout = c.Spec.HealthzLivenessTimeout
+	status.FunctionBuildMaxSimultaneousJobs = string(c.Spec.FunctionBuildMaxSimultaneousJobs)
+	status.HealthzLivenessTimeout = string(c.Spec.HealthzLivenessTimeout)
 	status.DefaultBuildJobPreset = c.Presets.BuildJob
 	status.DefaultRuntimePodPreset = c.Presets.RuntimePod
 }

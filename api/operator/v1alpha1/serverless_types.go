@@ -53,26 +53,28 @@ type ServerlessSpec struct {
 	Eventing *Endpoint `json:"eventing,omitempty"`
 
 	// TargetCPUUtilizationPercentage is the share of the requested CPU, in
-	// percent, that the autoscaler of a Function aims at. The default is `50`.
-	TargetCPUUtilizationPercentage string `json:"targetCPUUtilizationPercentage,omitempty"`
+	// percent, that the autoscaler of a Function aims at: a whole number from 1.
+	// The default is `50`.
+	TargetCPUUtilizationPercentage IntOrString `json:"targetCPUUtilizationPercentage,omitempty"`
 
 	// FunctionRequeueDuration was the time between two reconciliations of a
 	// Function. Functions are reconciled when something changes, so it has no
-	// effect; it is accepted, and reported in the status. The default is `5m`.
-	FunctionRequeueDuration string `json:"functionRequeueDuration,omitempty"`
+	// effect; it is accepted, and reported in the status. A number without a
+	// unit means seconds. The default is `5m`.
+	FunctionRequeueDuration IntOrString `json:"functionRequeueDuration,omitempty"`
 
 	// FunctionBuildExecutorArgs were arguments of the program that built
 	// images. They have no effect; they are accepted, and reported in the status.
 	FunctionBuildExecutorArgs string `json:"functionBuildExecutorArgs,omitempty"`
 
 	// FunctionBuildMaxSimultaneousJobs is the number of build Jobs that may run
-	// at the same time in the cluster; further builds wait. The default is `5`.
-	FunctionBuildMaxSimultaneousJobs string `json:"functionBuildMaxSimultaneousJobs,omitempty"`
+	// at the same time in the cluster, from 1; further builds wait. The default is `5`.
+	FunctionBuildMaxSimultaneousJobs IntOrString `json:"functionBuildMaxSimultaneousJobs,omitempty"`
 
 	// HealthzLivenessTimeout is the time after which a function controller that
 	// does not answer its health check is restarted, for example `10s`. A
 	// number without a unit means seconds. The default is `10s`.
-	HealthzLivenessTimeout string `json:"healthzLivenessTimeout,omitempty"`
+	HealthzLivenessTimeout IntOrString `json:"healthzLivenessTimeout,omitempty"`
 
 	// DefaultBuildJobPreset is the resource preset of build Jobs whose Function
 	// names none: `local-dev`, `slow`, `normal` or `fast`. The default is

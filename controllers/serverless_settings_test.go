@@ -1,0 +1,81 @@
+package controllers_test
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kyma-project.io/serverless/api/operator/v1alpha1"
+)
+
+// settingsSpecs are about what the spec of a Serverless resource may say.
+func settingsSpecs(started func() *operatorWorld) {
+	// apply creates the resource as a manifest writes it, and returns it.
+	apply := func(ctx SpecContext, spec map[string]any) *v1alpha1.Serverless {
+		object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+		object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Serverless"))
+		object.SetNamespace(kymaSystem)
+		object.SetName("default")
+		Expect(started().Create(ctx, object)).To(Succeed())
+		return serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+	}
+	patch := func(ctx SpecContext, object *v1alpha1.Serverless, spec string) {
+		Expect(started().Patch(ctx, object, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec": %s}`, spec)))).To(Succeed())
+	}
+
+	It("takes numbers with quotes and without, and durations with units and without", func(ctx SpecContext) {
+		world := started()
+		object := apply(ctx, map[string]any{
+			"targetCPUUtilizationPercentage": int64(70), "functionBuildMaxSimultaneousJobs": "3",
+			"functionRequeueDuration": int64(300), "healthzLivenessTimeout": int64(20),
+		})
+		world.becomes(ctx, object, v1alpha1.StateReady)
+		Expect(object.Status.TargetCPUUtilizationPercentage).To(Equal("70"))
+		Expect(object.Status.FunctionBuildMaxSimultaneousJobs).To(Equal("3"))
+		Expect(object.Status.FunctionRequeueDuration).To(Equal("300"))
+		Expect(object.Status.HealthzLivenessTimeout).To(Equal("20"))
+		env, err := world.env(ctx, kymaSystem)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(env).To(And(
+			HaveKeyWithValue("APP_FUNCTION_TARGET_CPU_UTILIZATION_PERCENTAGE", "70"),
+			HaveKeyWithValue("APP_FUNCTION_BUILD_MAX_SIMULTANEOUS_JOBS", "3")))
+
+		patch(ctx, object, `{"functionBuildMaxSimultaneousJobs": 4, "healthzLivenessTimeout": "1m30s"}`)
+		Eventually(func() (map[string]string, error) { return world.env(ctx, kymaSystem) }).Should(And(
+			HaveKeyWithValue("APP_FUNCTION_BUILD_MAX_SIMULTANEOUS_JOBS", "4"),
+			HaveKeyWithValue("APP_HEALTHZ_LIVENESS_TIMEOUT", "1m30s")))
+	})
+
+	It("names settings that cannot work before anything is applied, and goes on once they are corrected", func(ctx SpecContext) {
+		world := started()
+		object := apply(ctx, map[string]any{
+			"targetCPUUtilizationPercentage": "abc", "healthzLivenessTimeout": int64(-1), "defaultRuntimePodPreset": "XXL",
+		})
+		world.becomes(ctx, object, v1alpha1.StateError)
+		Expect(object).To(haveCondition("Configured", metav1.ConditionFalse, "ConfigurationErr",
+			`spec.targetCPUUtilizationPercentage is "abc": use a whole number from 1 to 2147483647; `+
+				`spec.healthzLivenessTimeout is "-1": use a number of seconds, or a duration with units, such as 90s, 5m or 1h30m; `+
+				`spec.defaultRuntimePodPreset is "XXL": use one of XS, S, M, L, XL`))
+		key := client.ObjectKey{Namespace: kymaSystem, Name: "serverless-ctrl-mngr"}
+		Consistently(func() bool { return apierrors.IsNotFound(world.Get(ctx, key, &appsv1.Deployment{})) }).Should(BeTrue())
+
+		patch(ctx, object, `{"targetCPUUtilizationPercentage": 60, "healthzLivenessTimeout": 10, "defaultRuntimePodPreset": "XL"}`)
+		world.becomes(ctx, object, v1alpha1.StateReady)
+		Expect(object.Status.DefaultRuntimePodPreset).To(Equal("XL"))
+
+		By("getting a mistake while it is installed")
+		deployment := get(ctx, world, kymaSystem, key.Name, &appsv1.Deployment{})
+		patch(ctx, object, `{"defaultBuildJobPreset": "XL"}`)
+		world.becomes(ctx, object, v1alpha1.StateError)
+		Expect(object).To(haveCondition("Configured", metav1.ConditionFalse, "ConfigurationErr",
+			`spec.defaultBuildJobPreset is "XL": use one of local-dev, slow, normal, fast`))
+		Expect(get(ctx, world, kymaSystem, key.Name, &appsv1.Deployment{}).Generation).To(Equal(deployment.Generation))
+	})
+}
