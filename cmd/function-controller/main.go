@@ -46,11 +46,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	logger, err := logging.FromFile(options.logConfig)
+	log, err := logging.FromFile(options.logConfig, os.Stderr)
 	if err != nil {
 		return err
 	}
-	ctrl.SetLogger(logger)
+	ctrl.SetLogger(log.Logger)
 	mgr, err := newManager(options)
 	if err != nil {
 		return err
@@ -64,6 +64,9 @@ func run(args []string) error {
 	}
 	if err := mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages)); err != nil {
 		return err
+	}
+	if err := mgr.Add(log); err != nil {
+		return fmt.Errorf("follow log configuration: %w", err)
 	}
 	return mgr.Start(ctrl.SetupSignalHandler())
 }

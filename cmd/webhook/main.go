@@ -39,11 +39,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	logger, err := logging.FromFile(options.logConfig)
+	log, err := logging.FromFile(options.logConfig, os.Stderr)
 	if err != nil {
 		return err
 	}
-	ctrl.SetLogger(logger)
+	ctrl.SetLogger(log.Logger)
 
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), admissionregistrationv1.AddToScheme(scheme), v1alpha2.AddToScheme(scheme)); err != nil {
@@ -69,6 +69,9 @@ func run(args []string) error {
 	}
 	if err := webhook.SetupWithManager(mgr, options.rules, certificates); err != nil {
 		return err
+	}
+	if err := mgr.Add(log); err != nil {
+		return fmt.Errorf("follow log configuration: %w", err)
 	}
 	return mgr.Start(ctrl.SetupSignalHandler())
 }

@@ -1,6 +1,7 @@
 package logging_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,18 +15,19 @@ func TestLevelIsTheConfigurations(t *testing.T) {
 		text        string
 		debug, info bool
 	}{
-		"no file":      {"", false, true},
-		"empty file":   {"{}", false, true},
-		"debug":        {"logLevel: debug\nlogFormat: text", true, true},
-		"only errors":  {"logLevel: error", false, false},
-		"unknown keys": {"logLevel: debug\nother: 1", true, true},
+		"no file":        {"", false, true},
+		"empty file":     {"{}", false, true},
+		"debug":          {"logLevel: debug\nlogFormat: text", true, true},
+		"nothing at all": {"logLevel: fatal", false, false},
+		"only errors":    {"logLevel: error", false, false},
+		"unknown keys":   {"logLevel: debug\nother: 1", true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := ""
 			if test.text != "" {
 				file = write(t, test.text)
 			}
-			logger, err := logging.FromFile(file)
+			logger, err := logging.FromFile(file, io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,12 +40,13 @@ func TestLevelIsTheConfigurations(t *testing.T) {
 
 func TestConfigurationThatCannotBeReadIsNamed(t *testing.T) {
 	for name, test := range map[string]struct{ file, want string }{
-		"no such file":  {filepath.Join(t.TempDir(), "none.yaml"), "read log configuration"},
-		"no YAML":       {write(t, "{"), "parse log configuration"},
-		"no such level": {write(t, "logLevel: loud"), "use debug, info, warn or error"},
+		"no such file":   {filepath.Join(t.TempDir(), "none.yaml"), "read log configuration"},
+		"no YAML":        {write(t, "{"), "parse log configuration"},
+		"no such level":  {write(t, "logLevel: loud"), "use debug, info, warn, error or fatal"},
+		"no such format": {write(t, "logFormat: xml"), "use json or console"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := logging.FromFile(test.file)
+			_, err := logging.FromFile(test.file, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.file) {
 				t.Errorf("got %v, want %q of %s", err, test.want, test.file)
 			}
