@@ -32,6 +32,7 @@ func (r *ServerlessReconciler) configure(ctx context.Context, serverless *v1alph
 		Registry:  registry,
 		Endpoints: module.ChooseEndpoints(serverless.Spec, tracing),
 		Presets:   module.ChoosePresets(serverless.Spec, nodes),
+		Log:       module.ChooseLog(serverless.Spec),
 		Spec:      serverless.Spec,
 	}
 	if warning != "" {

@@ -194,22 +194,14 @@ var _ = Describe("Serverless", Ordered, func() {
 
 	It("reports changed settings by events", func(ctx SpecContext) {
 		world.install(ctx, serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{HealthzLivenessTimeout: "20"}), v1alpha1.StateReady)
-		Eventually(func(g Gomega) {
-			list := &corev1.EventList{}
-			g.Expect(world.List(ctx, list, client.InNamespace(kymaSystem))).To(Succeed())
-			var texts []string
-			for _, event := range list.Items {
-				texts = append(texts, event.Reason+": "+event.Message)
-			}
-			g.Expect(texts).To(ContainElements(
-				"Configuration: Duration of health check set from '' to '20'",
-				"Configuration: Default build job preset set from '' to 'slow'",
-				"Configuration: Default runtime pod preset set from '' to 'XS'",
-				"Configured: Configuration ready",
-				"Installation: Installing for configuration",
-				"Installed: Serverless installed",
-			))
-		}).Should(Succeed())
+		Eventually(func() []string { return eventTexts(ctx, world) }).Should(ContainElements(
+			"Configuration: Duration of health check set from '' to '20'",
+			"Configuration: Default build job preset set from '' to 'slow'",
+			"Configuration: Default runtime pod preset set from '' to 'XS'",
+			"Configured: Configuration ready",
+			"Installation: Installing for configuration",
+			"Installed: Serverless installed",
+		))
 	})
 
 	It("is blocked by Functions, and then removes everything", func(ctx SpecContext) {

@@ -1,11 +1,13 @@
 package controllers_test
 
 import (
+	"context"
 	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -53,6 +55,36 @@ func settingsSpecs(started func() *operatorWorld) {
 			HaveKeyWithValue("APP_HEALTHZ_LIVENESS_TIMEOUT", "1m30s")))
 	})
 
+	It("changes the logs of running programs, and restarts none", func(ctx SpecContext) {
+		world := started()
+		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+		world.install(ctx, object, v1alpha1.StateReady)
+		Expect(object.Status.LogLevel).To(Equal("info"))
+		Expect(object.Status.LogFormat).To(Equal("json"))
+		programs := []string{"serverless-ctrl-mngr", "serverless-webhook-svc"}
+		generations := map[string]int64{}
+		for _, name := range programs {
+			generations[name] = get(ctx, world, kymaSystem, name, &appsv1.Deployment{}).Generation
+		}
+
+		patch(ctx, object, `{"logLevel": "debug", "logFormat": "console"}`)
+		Eventually(func() map[string]string {
+			return get(ctx, world, kymaSystem, "serverless-configuration", &corev1.ConfigMap{}).Data
+		}).Should(HaveKeyWithValue("log-config.yaml", "logFormat: console\nlogLevel: debug\n"))
+		Eventually(func() v1alpha1.ServerlessStatus {
+			Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			return object.Status
+		}).Should(And(HaveField("LogLevel", "debug"), HaveField("State", v1alpha1.StateReady)))
+		for _, name := range programs {
+			deployment := get(ctx, world, kymaSystem, name, &appsv1.Deployment{})
+			Expect(deployment.Generation).To(Equal(generations[name]))
+			Expect(deployment.Spec.Template.Spec.Containers[0].VolumeMounts).To(ContainElement(And(
+				HaveField("Name", "log-config"), HaveField("MountPath", "/appconfig"), HaveField("SubPath", ""))))
+		}
+		Eventually(func() []string { return eventTexts(ctx, world) }).Should(ContainElements(
+			"Configuration: Log level set from 'info' to 'debug'", "Configuration: Log format set from 'json' to 'console'"))
+	})
+
 	It("names settings that cannot work before anything is applied, and goes on once they are corrected", func(ctx SpecContext) {
 		world := started()
 		object := apply(ctx, map[string]any{
@@ -78,4 +110,16 @@ func settingsSpecs(started func() *operatorWorld) {
 			`spec.defaultBuildJobPreset is "XL": use one of local-dev, slow, normal, fast`))
 		Expect(get(ctx, world, kymaSystem, key.Name, &appsv1.Deployment{}).Generation).To(Equal(deployment.Generation))
 	})
+}
+
+// eventTexts are the reasons and messages of all events.
+func eventTexts(ctx context.Context, world *operatorWorld) []string {
+	GinkgoHelper()
+	list := &corev1.EventList{}
+	Expect(world.List(ctx, list, client.InNamespace(kymaSystem))).To(Succeed())
+	var texts []string
+	for _, event := range list.Items {
+		texts = append(texts, event.Reason+": "+event.Message)
+	}
+	return texts
 }

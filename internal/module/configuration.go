@@ -22,6 +22,7 @@ type Configuration struct {
 	Registry  Registry
 	Endpoints Endpoints
 	Presets   Presets
+	Log       Log
 	// Spec holds what is passed on as it is.
 	Spec v1alpha1.ServerlessSpec
 	// Warnings are what the user should change although it works.
@@ -107,6 +108,14 @@ func (c Configuration) controllerValues() map[string]any {
 			configuration[key] = value
 		}
 	}
+	log := map[string]any{}
+	if c.Log.Level != "" {
+		log["level"] = c.Log.Level
+	}
+	if c.Log.Format != "" {
+		log["format"] = c.Log.Format
+	}
+	configuration["log"] = log
 	return map[string]any{"configuration": configuration}
 }
 

@@ -37,6 +37,8 @@ func settingEvents(before, after v1alpha1.ServerlessStatus) []Event {
 		{"Duration of health check", before.HealthzLivenessTimeout, after.HealthzLivenessTimeout},
 		{"Default build job preset", before.DefaultBuildJobPreset, after.DefaultBuildJobPreset},
 		{"Default runtime pod preset", before.DefaultRuntimePodPreset, after.DefaultRuntimePodPreset},
+		{"Log level", before.LogLevel, after.LogLevel},
+		{"Log format", before.LogFormat, after.LogFormat},
 		{"Eventing endpoint", before.EventingEndpoint, after.EventingEndpoint},
 		{"Tracing endpoint", before.TracingEndpoint, after.TracingEndpoint},
 	} {

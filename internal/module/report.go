@@ -145,4 +145,6 @@ func (c Configuration) writeTo(status *v1alpha1.ServerlessStatus) {
 	status.HealthzLivenessTimeout = string(c.Spec.HealthzLivenessTimeout)
 	status.DefaultBuildJobPreset = c.Presets.BuildJob
 	status.DefaultRuntimePodPreset = c.Presets.RuntimePod
+	status.LogLevel = c.Log.Level
+	status.LogFormat = c.Log.Format
 }

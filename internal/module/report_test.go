@@ -14,12 +14,15 @@ func TestReport(t *testing.T) {
 	configuration := module.Configuration{
 		Registry: module.Registry{Internal: true},
 		Presets:  module.Presets{BuildJob: "slow", RuntimePod: "XS"},
+		Log:      module.Log{Level: "info", Format: "json"},
 	}
 	warned := configuration
 	warned.Warnings = []string{"a", "b"}
 	configured := []string{
 		"Normal Configuration: Default build job preset set from '' to 'slow'",
 		"Normal Configuration: Default runtime pod preset set from '' to 'XS'",
+		"Normal Configuration: Log level set from '' to 'info'",
+		"Normal Configuration: Log format set from '' to 'json'",
 		"Normal Configured: Configuration ready",
 	}
 	served := &v1alpha1.Serverless{}

@@ -34,6 +34,8 @@ func CheckSettings(spec v1alpha1.ServerlessSpec) error {
 		checkDuration("healthzLivenessTimeout", spec.HealthzLivenessTimeout),
 		checkChoice("defaultBuildJobPreset", spec.DefaultBuildJobPreset, BuildJobPresets),
 		checkChoice("defaultRuntimePodPreset", spec.DefaultRuntimePodPreset, RuntimePodPresets),
+		checkChoice("logLevel", spec.LogLevel, logLevels),
+		checkChoice("logFormat", spec.LogFormat, logFormats),
 	)
 }
 

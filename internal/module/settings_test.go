@@ -42,6 +42,7 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		"all that can work": {v1alpha1.ServerlessSpec{
 			TargetCPUUtilizationPercentage: "120", FunctionRequeueDuration: "90", FunctionBuildMaxSimultaneousJobs: "1",
 			HealthzLivenessTimeout: "1h1.5s", DefaultBuildJobPreset: "local-dev", DefaultRuntimePodPreset: "XL",
+			LogLevel: "fatal", LogFormat: "text",
 		}, ""},
 		"no number":        {v1alpha1.ServerlessSpec{TargetCPUUtilizationPercentage: "half"}, `spec.targetCPUUtilizationPercentage is "half": ` + numbers},
 		"nothing at once":  {v1alpha1.ServerlessSpec{FunctionBuildMaxSimultaneousJobs: "0"}, `spec.functionBuildMaxSimultaneousJobs is "0": ` + numbers},
@@ -50,6 +51,8 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		"negative":         {v1alpha1.ServerlessSpec{HealthzLivenessTimeout: "-10s"}, `spec.healthzLivenessTimeout is "-10s": ` + durations},
 		"no duration":      {v1alpha1.ServerlessSpec{FunctionRequeueDuration: "5 minutes"}, `spec.functionRequeueDuration is "5 minutes": ` + durations},
 		"too long":         {v1alpha1.ServerlessSpec{FunctionRequeueDuration: "9999999999999"}, `spec.functionRequeueDuration is "9999999999999": ` + durations},
+		"no log": {v1alpha1.ServerlessSpec{LogLevel: "loud", LogFormat: "xml"},
+			`spec.logLevel is "loud": use one of debug, info, warn, error, fatal; spec.logFormat is "xml": use one of json, console, text`},
 		"two unknown presets": {v1alpha1.ServerlessSpec{DefaultBuildJobPreset: "XS", DefaultRuntimePodPreset: "XXL"},
 			`spec.defaultBuildJobPreset is "XS": use one of local-dev, slow, normal, fast; ` +
 				`spec.defaultRuntimePodPreset is "XXL": use one of XS, S, M, L, XL`},

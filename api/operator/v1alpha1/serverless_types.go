@@ -85,6 +85,15 @@ type ServerlessSpec struct {
 	// none: `XS`, `S`, `M`, `L` or `XL`. The default is `XS` in clusters of up
 	// to two nodes, otherwise `L`.
 	DefaultRuntimePodPreset string `json:"defaultRuntimePodPreset,omitempty"`
+
+	// LogLevel is what the function controller and the webhook log at least:
+	// `debug`, `info`, `warn`, `error` or `fatal`. They follow a change within
+	// about a minute, without a restart. The default is `info`.
+	LogLevel string `json:"logLevel,omitempty"`
+
+	// LogFormat is how they log: `json` or `console`, which is also called
+	// `text`. They follow a change as one of the level. The default is `json`.
+	LogFormat string `json:"logFormat,omitempty"`
 }
 
 // DockerRegistry is the registry that keeps the images of Functions.
@@ -130,6 +139,10 @@ type ServerlessStatus struct {
 	DefaultBuildJobPreset string `json:"defaultBuildJobPreset,omitempty"`
 	// DefaultRuntimePodPreset is the resource preset of Functions in effect.
 	DefaultRuntimePodPreset string `json:"defaultRuntimePodPreset,omitempty"`
+	// LogLevel is the level of logs in effect.
+	LogLevel string `json:"logLevel,omitempty"`
+	// LogFormat is the format of logs in effect.
+	LogFormat string `json:"logFormat,omitempty"`
 
 	// DockerRegistry is `internal`, or the address of the registry in use.
 	DockerRegistry string `json:"dockerRegistry,omitempty"`
