@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -83,6 +84,33 @@ func settingsSpecs(started func() *operatorWorld) {
 		}
 		Eventually(func() []string { return eventTexts(ctx, world) }).Should(ContainElements(
 			"Configuration: Log level set from 'info' to 'debug'", "Configuration: Log format set from 'json' to 'console'"))
+	})
+
+	It("brings NetworkPolicies, unless they are not wanted", func(ctx SpecContext) {
+		world := started()
+		object := serverless(kymaSystem, "default", internalRegistry())
+		world.install(ctx, object, v1alpha1.StateReady)
+		policies := func() []string {
+			list := &networkingv1.NetworkPolicyList{}
+			Expect(world.List(ctx, list, client.InNamespace(kymaSystem))).To(Succeed())
+			var names []string
+			for _, policy := range list.Items {
+				names = append(names, policy.Name)
+			}
+			return names
+		}
+		Expect(policies()).To(ConsistOf(
+			"kyma-project.io--serverless-allow-egress",
+			"kyma-project.io--serverless-allow-to-apiserver",
+			"kyma-project.io--serverless-allow-to-dns",
+			"kyma-project.io--serverless-allow-metrics",
+			"kyma-project.io--serverless-allow-to-webhook",
+			"kyma-project.io--serverless-allow-to-registry"))
+
+		patch(ctx, object, `{"enableNetworkPolicies": false}`)
+		Eventually(policies).Should(BeEmpty())
+		patch(ctx, object, `{"enableNetworkPolicies": true, "dockerRegistry": {"enableInternal": false}}`)
+		Eventually(policies).Should(And(HaveLen(5), Not(ContainElement("kyma-project.io--serverless-allow-to-registry"))))
 	})
 
 	It("names settings that cannot work before anything is applied, and goes on once they are corrected", func(ctx SpecContext) {

@@ -59,6 +59,9 @@ func (c Configuration) Values(images Images) map[string]any {
 				"buildJob": defaultPreset(c.Presets.BuildJob),
 			},
 		},
+		"networkPolicies": map[string]any{
+			"enabled": c.Spec.EnableNetworkPolicies == nil || *c.Spec.EnableNetworkPolicies,
+		},
 		"dockerRegistry":      c.registryValues(),
 		"docker-registry":     c.registryPartValues(),
 		"function-controller": c.controllerValues(),

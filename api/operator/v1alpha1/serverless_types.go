@@ -94,6 +94,12 @@ type ServerlessSpec struct {
 	// LogFormat is how they log: `json` or `console`, which is also called
 	// `text`. They follow a change as one of the level. The default is `json`.
 	LogFormat string `json:"logFormat,omitempty"`
+
+	// EnableNetworkPolicies says if the module brings NetworkPolicies, with
+	// which it works where another one denies all traffic. They also limit it
+	// to the traffic that it needs: metrics are for Pods with the label
+	// `networking.kyma-project.io/metrics-scraping: allowed`. The default is `true`.
+	EnableNetworkPolicies *bool `json:"enableNetworkPolicies,omitempty"`
 }
 
 // DockerRegistry is the registry that keeps the images of Functions.
