@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"helm.sh/helm/v3/pkg/chartutil"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kyma-project.io/serverless/charts"
 	"kyma-project.io/serverless/internal/chart"
@@ -13,6 +14,26 @@ import (
 
 // A kind that is not watched is neither reverted nor deleted.
 func TestEveryRenderedKindIsWatched(t *testing.T) {
+	rendered := map[string]bool{}
+	for _, object := range renderAll(t) {
+		rendered[object.GetKind()] = true
+		if slices.Contains(OptionalKinds, object.GroupVersionKind()) {
+			continue
+		}
+		if !slices.Contains(Kinds, object.GroupVersionKind()) {
+			t.Errorf("%s %s is of a kind that is not watched", object.GetKind(), object.GetName())
+		}
+	}
+	for _, kind := range OptionalKinds {
+		if !rendered[kind.Kind] {
+			t.Errorf("no %s where the cluster has the kind", kind.Kind)
+		}
+	}
+}
+
+// renderAll renders the chart with all that can be switched on.
+func renderAll(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
 	parts, err := chart.Load(charts.Serverless, "serverless")
 	if err != nil {
 		t.Fatal(err)
@@ -30,19 +51,5 @@ func TestEveryRenderedKindIsWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rendered := map[string]bool{}
-	for _, object := range objects {
-		rendered[object.GetKind()] = true
-		if slices.Contains(OptionalKinds, object.GroupVersionKind()) {
-			continue
-		}
-		if !slices.Contains(Kinds, object.GroupVersionKind()) {
-			t.Errorf("%s %s is of a kind that is not watched", object.GetKind(), object.GetName())
-		}
-	}
-	for _, kind := range OptionalKinds {
-		if !rendered[kind.Kind] {
-			t.Errorf("no %s where the cluster has the kind", kind.Kind)
-		}
-	}
+	return objects
 }
