@@ -47,7 +47,10 @@ func renderAll(t *testing.T) []*unstructured.Unstructured {
 	for _, kind := range OptionalKinds {
 		capabilities.APIVersions = append(capabilities.APIVersions, kind.GroupVersion().String()+"/"+kind.Kind)
 	}
-	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"}, configuration.Values(images), capabilities)
+	values := configuration.Values(images)
+	values["function-controller"].(map[string]any)["replicas"] = 2
+	values["webhook"] = map[string]any{"replicas": 2}
+	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"}, values, capabilities)
 	if err != nil {
 		t.Fatal(err)
 	}
