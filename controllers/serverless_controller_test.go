@@ -319,6 +319,7 @@ var _ = Describe("Serverless", Ordered, func() {
 	})
 	monitoringSpecs(func() *operatorWorld { return world })
 	settingsSpecs(func() *operatorWorld { return world })
+	manifestSpecs(func() *operatorWorld { return world })
 
 	It("chooses larger presets in larger clusters", func(ctx SpecContext) {
 		for _, name := range []string{"a", "b", "c"} {
