@@ -95,6 +95,9 @@ type functionWorld struct {
 	// registerer takes the metrics; where it is nil, those of each controller are its own.
 	registerer prometheus.Registerer
 
+	// forbidden has the paths that the controller may not read.
+	forbidden sync.Map
+
 	mutex sync.Mutex
 	// writes are the paths that the controllers wrote to.
 	writes []string
@@ -105,7 +108,7 @@ func (w *functionWorld) start(ctx context.Context) {
 	GinkgoHelper()
 	w.prepare(ctx)
 	w.registerer = ctrlmetrics.Registry
-	w.runController(w.recordWrites)
+	w.runController(func(next http.RoundTripper) http.RoundTripper { return w.forbid(w.recordWrites(next)) })
 }
 
 // prepare starts an API server and the registries, with what the operator makes.
@@ -272,30 +275,6 @@ func (w *functionWorld) createOriginals(ctx context.Context) {
 		ImagePullSecrets:             []corev1.LocalObjectReference{{Name: registrySecretName}},
 		AutomountServiceAccountToken: new(false),
 	})).To(Succeed())
-}
-
-func (w *functionWorld) recordWrites(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		if request.Method != http.MethodGet {
-			w.mutex.Lock()
-			w.writes = append(w.writes, request.Method+" "+request.URL.Path)
-			w.mutex.Unlock()
-		}
-		return next.RoundTrip(request)
-	})
-}
-
-// writesTo are the controllers' writes to the namespace so far.
-func (w *functionWorld) writesTo(namespace string) []string {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	var found []string
-	for _, write := range w.writes {
-		if strings.Contains(write, "/namespaces/"+namespace+"/") {
-			found = append(found, write)
-		}
-	}
-	return found
 }
 
 // pushDependencies plays the builder: it publishes a layer.
