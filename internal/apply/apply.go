@@ -60,7 +60,9 @@ type WriteError struct {
 	Err       error
 }
 
-func (e *WriteError) Error() string { return fmt.Sprintf("%s %s %s: %v", e.Verb(), e.Kind, e.Name, e.Err) }
+func (e *WriteError) Error() string {
+	return fmt.Sprintf("%s %s %s: %v", e.Verb(), e.Kind, e.Name, e.Err)
+}
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
