@@ -90,7 +90,7 @@ type functionWorld struct {
 	registryDown atomic.Bool
 	registryHost string
 	releases     *httptest.Server
-	// metrics and probes are the addresses where the manager answers.
+	// metrics and probes are the addresses where the manager answers; 0 is none.
 	metrics, probes string
 	// registerer takes the metrics; where it is nil, those of each controller are its own.
 	registerer prometheus.Registerer
@@ -108,6 +108,7 @@ func (w *functionWorld) start(ctx context.Context) {
 	GinkgoHelper()
 	w.prepare(ctx)
 	w.registerer = ctrlmetrics.Registry
+	w.metrics, w.probes = freeAddress(), freeAddress()
 	w.runController(func(next http.RoundTripper) http.RoundTripper { return w.forbid(w.recordWrites(next)) })
 }
 
@@ -118,6 +119,7 @@ func (w *functionWorld) prepare(ctx context.Context) {
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	w.Client, w.config, w.scheme = direct, config, scheme
+	w.metrics, w.probes = "0", "0"
 	w.startRegistries()
 	w.createOriginals(ctx)
 }
@@ -128,7 +130,6 @@ func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) 
 	config := rest.CopyConfig(w.config)
 	config.QPS = -1
 	config.Wrap(wrap)
-	w.metrics, w.probes = freeAddress(), freeAddress()
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: w.scheme, Cache: controllers.FunctionCacheOptions(registrySecretName),
 		Metrics: metricsserver.Options{BindAddress: w.metrics}, HealthProbeBindAddress: w.probes,
