@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"golang.org/x/sync/singleflight"
 )
 
 // session is how a registry is talked to after it has said how it wants to be.
@@ -27,6 +26,8 @@ const (
 	// accepts connections and says nothing would hold workers for minutes.
 	greeting = 10 * time.Second
 	patience = 30 * time.Second
+	// courtesy is the time that a caller waits for that greeting.
+	courtesy = time.Second
 	// pause is the time between two looks for a registry that failed.
 	pause = 2 * time.Second
 )
@@ -39,57 +40,77 @@ var boundedTransport = func() http.RoundTripper {
 
 // sessions keeps a registry's session until something fails.
 type sessions struct {
-	attempts singleflight.Group
-	mutex    sync.Mutex
-	current  *session
+	mutex   sync.Mutex
+	current *session
+	// attempt is the one under way, or nil.
+	attempt *attempt
 	// failure is why the last attempt gave none. Until the next one, and while
-	// that lasts, it is the answer to all but the one who tries.
+	// that lasts, it is the answer to all but the one who began it.
 	failure error
 	next    time.Time
-	trying  bool
 }
 
-// get returns the current session, or else the one that begin gives to all who
-// wait for it. Nobody waits for a registry that failed before but the one who
-// tries again: one that hangs would otherwise hold all workers.
+// attempt to begin a session. Its result may be read once it has ended.
+type attempt struct {
+	ended   chan struct{}
+	session *session
+	err     error
+}
+
+// errSilent is the answer while a registry is asked and says nothing.
+var errSilent = errors.New("it has not answered yet")
+
+// get returns the current session, or else the one that begin gives. Nobody
+// waits for long: a registry that hangs would otherwise hold all workers.
 func (s *sessions) get(begin func() (*session, error)) (*session, error) {
-	current, failure := s.load()
+	current, attempt, failure := s.load(begin)
 	if current != nil || failure != nil {
 		return current, failure
 	}
-	begun, err, _ := s.attempts.Do("", func() (any, error) {
-		begun, err := begin()
-		s.ended(begun, err)
-		return begun, err
-	})
-	if err != nil {
-		return nil, err
+	select {
+	case <-attempt.ended:
+		return attempt.session, attempt.err
+	case <-time.After(courtesy):
+		return nil, s.silent(attempt)
 	}
-	return begun.(*session), nil
 }
 
-func (s *sessions) load() (*session, error) {
+// load returns the session, the attempt to wait for, or why there is neither.
+func (s *sessions) load(begin func() (*session, error)) (*session, *attempt, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.current != nil || s.failure == nil {
-		return s.current, nil
+	switch {
+	case s.current != nil:
+		return s.current, nil, nil
+	case s.failure != nil && (s.attempt != nil || time.Now().Before(s.next)):
+		return nil, nil, s.failure
+	case s.attempt == nil:
+		s.attempt = &attempt{ended: make(chan struct{})}
+		go s.try(s.attempt, begin)
 	}
-	if s.trying || time.Now().Before(s.next) {
-		return nil, s.failure
-	}
-	s.trying = true
-	return nil, nil
+	return nil, s.attempt, nil
 }
 
-func (s *sessions) ended(begun *session, err error) {
+func (s *sessions) try(attempt *attempt, begin func() (*session, error)) {
+	attempt.session, attempt.err = begin()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.current, s.failure, s.trying = begun, err, false
-	if errors.Is(err, context.Canceled) {
-		// That was the caller's end, not the registry's.
-		s.failure = nil
-	}
+	s.current, s.failure, s.attempt = attempt.session, attempt.err, nil
 	s.next = time.Now().Add(pause)
+	close(attempt.ended)
+}
+
+// silent has nobody else wait for the attempt, and returns what to answer meanwhile.
+func (s *sessions) silent(attempt *attempt) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.attempt == attempt && s.failure == nil {
+		s.failure = errSilent
+	}
+	if s.failure != nil {
+		return s.failure
+	}
+	return errSilent
 }
 
 // forget has the registry asked anew.
@@ -107,17 +128,22 @@ func (s *sessions) forget() {
 // repositories, as the module's own does, is asked once. One that gives tokens
 // gives them for a repository, so there the library goes on asking.
 func (r *Registry) session(ctx context.Context) (*session, error) {
-	return r.sessions.get(func() (*session, error) {
-		options, err := r.negotiate(ctx)
+	session, err := r.sessions.get(func() (*session, error) {
+		// It goes on when the caller has ended, for those who come after.
+		options, err := r.negotiate(context.WithoutCancel(ctx))
 		if err != nil {
-			return nil, &UnavailableError{Registry: r.location.Push, Err: err}
+			return nil, err
 		}
 		puller, err := remote.NewPuller(options...)
 		if err != nil {
-			return nil, fmt.Errorf("set up registry %s: %w", r.location.Push, err)
+			return nil, fmt.Errorf("set up client: %w", err)
 		}
 		return &session{options: options, puller: puller}, nil
 	})
+	if err != nil {
+		return nil, &UnavailableError{Registry: r.location.Push, Err: err}
+	}
+	return session, nil
 }
 
 func (r *Registry) negotiate(ctx context.Context) ([]remote.Option, error) {

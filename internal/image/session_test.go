@@ -49,7 +49,38 @@ func TestRegistryIsAskedAgainAfterAFailure(t *testing.T) {
 	}
 }
 
-func TestOneCallerWaitsForARegistryThatFailedAndHangs(t *testing.T) {
+func TestNobodyWaitsForARegistryThatHangsFromTheStart(t *testing.T) {
+	goOn := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-goOn }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(goOn) })
+	client, err := image.NewRegistry(image.Location{Push: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Those who come at once wait a moment together, others not at all.
+	for range 2 {
+		answers := make(chan error, 20)
+		for range 20 {
+			go func() {
+				_, err := client.Find(t.Context(), "shop__orders", "tag1")
+				answers <- err
+			}()
+		}
+		for range 20 {
+			select {
+			case err := <-answers:
+				if _, is := errors.AsType[*image.UnavailableError](err); !is {
+					t.Errorf("got %v", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatal("a caller waits for the registry")
+			}
+		}
+	}
+}
+
+func TestNobodyElseWaitsForARegistryThatFailedAndHangs(t *testing.T) {
 	var hangs, tried atomic.Bool
 	waits, goOn := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, _ *http.Request) {
