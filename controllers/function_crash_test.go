@@ -27,17 +27,14 @@ type way struct {
 	create func(namespace string) *v1alpha2.Function
 	// begin brings it to where the way begins, or is nil.
 	begin func(context.Context, *v1alpha2.Function)
-	// revisions is how many it has in the end.
-	revisions int
+	// revisions and jobs are how many it has in the end.
+	revisions, jobs int
 }
 
-// The controller is killed after each single write to the API server, before
-// it hears of the write's success. The one that comes after it has to find
-// its way from what is there.
-var _ = Describe("A Function whose controller is killed", Ordered, ContinueOnFailure, func() {
-	world := &functionWorld{}
-	BeforeAll(func(ctx SpecContext) { world.prepare(ctx) })
-
+// controllerCrashSpecs are about a controller that is killed after each single
+// write to the API server, before it hears of the write's success. The one that
+// comes after it has to find its way from what is there.
+func controllerCrashSpecs(world *functionWorld) {
 	// scaled has dependencies that no other Function has, and a child of each kind.
 	scaled := func(namespace string) *v1alpha2.Function {
 		fn := needing(namespace, "scaled", "of-"+namespace)
@@ -48,8 +45,8 @@ var _ = Describe("A Function whose controller is killed", Ordered, ContinueOnFai
 
 	DescribeTable("runs after each of the writes on its way, with nothing made twice",
 		func(ctx SpecContext, way way) { world.killAtEachWrite(ctx, way) },
-		Entry("when created", way{create: scaled, revisions: 1}),
-		Entry("when edited", way{create: scaled, revisions: 2, begin: func(ctx context.Context, fn *v1alpha2.Function) {
+		Entry("when created", way{create: scaled, revisions: 1, jobs: 1}),
+		Entry("when edited", way{create: scaled, revisions: 2, jobs: 2, begin: func(ctx context.Context, fn *v1alpha2.Function) {
 			world.settles(ctx, fn)
 			world.change(ctx, fn, func() {
 				fn.Spec.Source.Inline.Source += " // edited"
@@ -68,7 +65,7 @@ var _ = Describe("A Function whose controller is killed", Ordered, ContinueOnFai
 
 	It("runs after each of the writes that its creation from Git takes, with nothing made twice", func(ctx SpecContext) {
 		host := newGitHost("", "")
-		world.killAtEachWrite(ctx, way{revisions: 1, create: func(namespace string) *v1alpha2.Function {
+		world.killAtEachWrite(ctx, way{revisions: 1, jobs: 2, create: func(namespace string) *v1alpha2.Function {
 			commit := host.commit("main", map[string]string{"handler.js": "1", "package.json": `{"dependencies": {"of-` + namespace + `": "1"}}`})
 			return ofRepository(namespace, "git", host.url, commit, "/")
 		}})
@@ -98,7 +95,7 @@ var _ = Describe("A Function whose controller is killed", Ordered, ContinueOnFai
 			Expect(killed || kill > 12).To(BeTrue(), "the way takes more writes than that")
 		}
 	})
-})
+}
 
 // killAtEachWrite has a Function go the way once for each write on it, with
 // the controller killed right after that.
@@ -116,7 +113,7 @@ func (w *functionWorld) killAtEachWrite(ctx context.Context, way way) {
 		By(fmt.Sprintf("killed at write %d: %s", kill, killer.last()))
 
 		w.settles(ctx, fn)
-		w.hasOneOfEach(ctx, fn, way.revisions)
+		w.hasOneOfEach(ctx, fn, way.revisions, way.jobs)
 		Expect(killed || kill > 5).To(BeTrue(), "the way takes more writes than that")
 	}
 }
@@ -175,8 +172,8 @@ func (w *functionWorld) play(ctx context.Context, g Gomega, fn *v1alpha2.Functio
 }
 
 // hasOneOfEach checks that the Function has just the children that it is to
-// have, and so many revisions.
-func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function, revisions int) {
+// have, and so many revisions and Jobs.
+func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function, revisions, jobs int) {
 	GinkgoHelper()
 	inline, scaled := fn.Spec.Source.Inline != nil, fn.Spec.ScaleConfig != nil
 	for _, kind := range []struct {
@@ -195,7 +192,9 @@ func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function,
 	}
 	running := w.deployment(ctx, Default, fn)
 	Expect(running.Spec.Template.Spec.Containers[0].Image).To(ContainSubstring("@sha256:"))
-	for _, job := range w.jobs(ctx, fn.Namespace) {
+	builds := w.jobs(ctx, fn.Namespace)
+	Expect(builds).To(HaveLen(jobs))
+	for _, job := range builds {
 		Expect(job.Status.Conditions).NotTo(BeEmpty(), "Job %s is left running", job.Name)
 	}
 	history := w.history(ctx, fn)

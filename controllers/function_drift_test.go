@@ -159,6 +159,40 @@ func functionDriftSpecs(w *functionWorld) {
 	})
 }
 
+// functionOfOriginalSpecs are about what an upgrade from the original implementation finds.
+func functionOfOriginalSpecs(w *functionWorld) {
+	It("serves on with a runtime that is not offered any more, until it gets another one", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "former")
+		fn.Spec.Runtime = "nodejs18"
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		owners := workload.OwnerReferences(fn)
+		made := w.copies(ctx, fn, "former-x7k2p", owners)
+		service := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: fn.Namespace, Name: fn.Name, Labels: workload.Labels(fn), OwnerReferences: owners},
+			Spec:       corev1.ServiceSpec{Selector: workload.SelectorLabels(fn), Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+		}
+		Expect(w.Create(ctx, service)).To(Succeed())
+		const message = "cannot find runtime: nodejs18 is not offered by this installation; set spec.runtime to nodejs22"
+		w.shows(ctx, fn, v1alpha2.ConditionConfigurationReady, corev1.ConditionFalse, v1alpha2.ReasonInvalidFunctionSpec, Equal(message))
+		w.change(ctx, fn, func() { fn.Annotations = map[string]string{"looked-at": "again"} })
+		Consistently(func(g Gomega) {
+			for _, object := range append(made, service) {
+				version := object.GetResourceVersion()
+				g.Expect(w.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+				g.Expect(object.GetResourceVersion()).To(Equal(version), "%T", object)
+			}
+		}).Should(Succeed())
+
+		w.change(ctx, fn, func() { fn.Spec.Runtime = "nodejs22" })
+		w.playDeployment(ctx, fn)
+		for _, object := range made {
+			Eventually(w.exists(ctx, object)).Should(BeFalse(), "%T", object)
+		}
+		w.becomesReady(ctx, fn)
+		Expect(w.exists(ctx, service)()).To(BeTrue(), "its clients need not know")
+	})
+}
+
 // children are the Function's objects, to be read.
 func (w *functionWorld) children(fn *v1alpha2.Function) []client.Object {
 	return []client.Object{

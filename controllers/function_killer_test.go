@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -41,6 +42,20 @@ func (k *killer) count(request *http.Request) (dies bool) {
 	defer k.mutex.Unlock()
 	k.writes = append(k.writes, request.Method+" "+request.URL.Path)
 	return len(k.writes) >= k.at
+}
+
+// die breaks all connections now.
+func (k *killer) die() {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.at = 0
+}
+
+// all are the writes so far.
+func (k *killer) all() []string {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return slices.Clone(k.writes)
 }
 
 func (k *killer) dead() bool {

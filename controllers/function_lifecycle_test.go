@@ -2,11 +2,19 @@ package controllers_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
@@ -90,6 +98,35 @@ func functionLifecycleSpecs(w *functionWorld) {
 		Expect(fn).To(haveStatus(v1alpha2.ConditionConfigurationReady, corev1.ConditionTrue, v1alpha2.ReasonConfigMapUpdated, Not(BeEmpty())))
 	})
 
+	It("is configured, then built, then running, as those who watch it see", func(ctx SpecContext) {
+		namespace := w.newNamespace(ctx)
+		watcher, err := client.NewWithWatch(w.config, client.Options{Scheme: w.scheme})
+		Expect(err).NotTo(HaveOccurred())
+		stream, err := watcher.Watch(ctx, &v1alpha2.FunctionList{}, client.InNamespace(namespace))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(stream.Stop)
+		fn := needing(namespace, "watched", "watched")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.finish(ctx, w.onlyJob(ctx, namespace))
+		w.becomesReady(ctx, fn)
+
+		var became []v1alpha2.ConditionType
+		for len(became) < 3 {
+			var seen watch.Event
+			Eventually(stream.ResultChan()).Should(Receive(&seen))
+			before := len(became)
+			for _, condition := range seen.Object.(*v1alpha2.Function).Status.Conditions {
+				if condition.Status == corev1.ConditionTrue && !slices.Contains(became, condition.Type) {
+					became = append(became, condition.Type)
+				}
+			}
+			Expect(len(became)-before).To(BeNumerically("<=", 1), "each in a step of its own")
+		}
+		Expect(became).To(HaveExactElements(v1alpha2.ConditionConfigurationReady, v1alpha2.ConditionBuildReady, v1alpha2.ConditionRunning))
+		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElements(
+			"Normal ConfigMapCreated", "Normal JobCreated", "Normal JobFinished", "Normal DeploymentCreated", "Normal DeploymentReady"))
+	})
+
 	It("names a replacement for a runtime that is not offered", func(ctx SpecContext) {
 		fn := function(w.newNamespace(ctx), "old")
 		fn.Spec.Runtime = "nodejs18"
@@ -101,6 +138,32 @@ func functionLifecycleSpecs(w *functionWorld) {
 			Equal("cannot find runtime: python312 is not offered by this installation, nor is any other version of python; what it offers: nodejs22"))
 		w.change(ctx, fn, func() { fn.Spec.Runtime = "nodejs22" })
 		w.becomesReady(ctx, fn)
+	})
+
+	It("comes to run while more Functions than there are workers wait for a registry that hangs", func(ctx SpecContext) {
+		asked, goOn := make(chan struct{}, 100), make(chan struct{})
+		hangs := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked <- struct{}{}; <-goOn }))
+		DeferCleanup(hangs.Close)
+		DeferCleanup(func() { close(goOn) })
+		slow := w.newNamespace(ctx)
+		address := strings.TrimPrefix(hangs.URL, "http://")
+		Expect(w.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: slow, Name: registrySecretName, Labels: map[string]string{
+				v1alpha2.LabelConfig: v1alpha2.ConfigCredentials, v1alpha2.LabelManagedBy: v1alpha2.ManagedByUser,
+			}},
+			StringData: map[string]string{"isInternal": "true", "pushRegAddr": address, "pullRegAddr": address},
+		})).To(Succeed())
+		for i := range workers + 4 {
+			Expect(w.Create(ctx, function(slow, fmt.Sprintf("slow-%d", i)))).To(Succeed())
+		}
+		Eventually(asked).Should(Receive())
+
+		fn := function(w.newNamespace(ctx), "quick")
+		began := time.Now()
+		w.run(ctx, fn)
+		Expect(time.Since(began)).To(BeNumerically("<", 6*time.Second), "less than the registry is given to answer")
+		w.shows(ctx, function(slow, "slow-0"), v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning,
+			HavePrefix("Build waits: registry "+address+" is not available: "))
 	})
 
 	It("waits for a registry that is down, and goes on by itself", func(ctx SpecContext) {

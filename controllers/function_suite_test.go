@@ -1,23 +1,14 @@
 package controllers_test
 
 import (
+	"cmp"
 	"context"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	openregistry "github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,7 +32,6 @@ import (
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
-	"kyma-project.io/serverless/internal/registry"
 	functionruntime "kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/workload"
 )
@@ -54,6 +44,8 @@ const (
 	moduleNamespace = "kyma-system"
 	// maxJobs is how many builds may run at once.
 	maxJobs = 2
+	// workers is how many Functions are reconciled at once.
+	workers = 8
 	// nodesRegistry is the registry's address for nodes.
 	nodesRegistry = "localhost:32137"
 )
@@ -76,6 +68,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("revision", func() { functionRevisionSpecs(world) })
 	Describe("settings", func() { functionSettingsSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })
+	Describe("of the original implementation", func() { functionOfOriginalSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
 	Describe("from Git", func() { functionGitSpecs(world) })
@@ -90,8 +83,12 @@ type functionWorld struct {
 	registryDown atomic.Bool
 	registryHost string
 	releases     *httptest.Server
+	// base is the runtime's image.
+	base string
 	// metrics and probes are the addresses where the manager answers; 0 is none.
 	metrics, probes string
+	// limit is the time of a reconciliation, after which it hangs; 0 is the controller's own.
+	limit time.Duration
 	// registerer takes the metrics; where it is nil, those of each controller are its own.
 	registerer prometheus.Registerer
 
@@ -121,21 +118,26 @@ func (w *functionWorld) prepare(ctx context.Context) {
 	w.Client, w.config, w.scheme = direct, config, scheme
 	w.metrics, w.probes = "0", "0"
 	w.startRegistries()
+	w.base = w.releaseBase("nodejs22")
 	w.createOriginals(ctx)
 }
 
 // runController runs one with its requests wrapped, until stop is called or the specs are over.
-func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) {
+func (w *functionWorld) runController(wrap transport.WrapperFunc, change ...func(*ctrl.Options)) (stop func()) {
 	GinkgoHelper()
 	config := rest.CopyConfig(w.config)
 	config.QPS = -1
 	config.Wrap(wrap)
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
+	options := ctrl.Options{
 		Scheme: w.scheme, Cache: controllers.FunctionCacheOptions(registrySecretName),
 		Metrics: metricsserver.Options{BindAddress: w.metrics}, HealthProbeBindAddress: w.probes,
 		// Specs that kill a controller run another one after it.
 		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)},
-	})
+	}
+	for _, change := range change {
+		change(&options)
+	}
+	mgr, err := ctrl.NewManager(config, options)
 	Expect(err).NotTo(HaveOccurred())
 	w.setUp(mgr)
 
@@ -173,19 +175,19 @@ func (w *functionWorld) setUp(mgr ctrl.Manager) {
 				BuilderImage: "builder:1", ServiceAccount: functionAccount, RegistrySecret: registrySecretName, PackageRegistrySecret: packagesSecretName,
 			},
 		},
-		Runtimes:              functionruntime.Catalog{"nodejs22": w.releaseBase("nodejs22")},
+		Runtimes:              functionruntime.Catalog{"nodejs22": w.base},
 		Profiles:              profiles,
 		Workload:              workload.Config{ServiceAccount: functionAccount, TargetCPUUtilization: 50},
 		Recorder:              mgr.GetEventRecorder("function-controller"),
 		Durations:             metrics.NewFunctions(registerer),
-		Loop:                  health.NewLoop(controllers.ReconciliationTimeout, time.Second),
+		Loop:                  health.NewLoop(cmp.Or(w.limit, controllers.ReconciliationTimeout), time.Second),
 		Git:                   git.NewPoller(),
 		Secrets:               mgr.GetAPIReader(),
 		PackageRegistries:     packages,
 		PackageRegistrySecret: packagesSecretName,
 		Namespaces:            setup,
 	}
-	Expect(functions.SetupWithManager(mgr, packages, 8, time.Second)).To(Succeed())
+	Expect(functions.SetupWithManager(mgr, packages, workers, time.Second)).To(Succeed())
 	namespaces := &controllers.NamespaceReconciler{
 		NamespaceSetup: setup,
 		Loop:           health.NewLoop(controllers.ReconciliationTimeout, time.Second),
@@ -206,53 +208,6 @@ buildJob: {resources: {minRequestCPU: 200m, minRequestMemory: 200Mi, defaultPres
 `))
 	Expect(err).NotTo(HaveOccurred())
 	return profiles
-}
-
-// startRegistries starts the module's own registry for Functions, and one for releases.
-func (w *functionWorld) startRegistries() {
-	GinkgoHelper()
-	registry.LogTo(slog.New(slog.DiscardHandler))
-	storage := GinkgoT().TempDir()
-	Expect(os.WriteFile(filepath.Join(storage, "username"), []byte("user"), 0o600)).To(Succeed())
-	Expect(os.WriteFile(filepath.Join(storage, "password"), []byte("secret"), 0o600)).To(Succeed())
-	ctx, cancel := context.WithCancel(context.Background())
-	DeferCleanup(cancel)
-	own, err := registry.NewHandler(ctx, registry.Options{Storage: filepath.Join(storage, "images"), CredentialsDir: storage})
-	Expect(err).NotTo(HaveOccurred())
-	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		if w.registryDown.Load() {
-			panic(http.ErrAbortHandler)
-		}
-		own.ServeHTTP(response, request)
-	}))
-	DeferCleanup(server.Close)
-	w.registryHost = strings.TrimPrefix(server.URL, "http://")
-
-	w.releases = httptest.NewServer(openregistry.New(openregistry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
-	DeferCleanup(w.releases.Close)
-
-	// Specs push dependency layers as the builder does.
-	docker := GinkgoT().TempDir()
-	text := `{"auths": {"` + w.registryHost + `": {"username": "user", "password": "secret"}}}`
-	Expect(os.WriteFile(filepath.Join(docker, "config.json"), []byte(text), 0o600)).To(Succeed())
-	GinkgoT().Setenv("DOCKER_CONFIG", docker)
-}
-
-// releaseBase publishes a base image of a few KB and returns its reference.
-func (w *functionWorld) releaseBase(repository string) string {
-	GinkgoHelper()
-	base, err := random.Image(1024, 2)
-	Expect(err).NotTo(HaveOccurred())
-	config, err := base.ConfigFile()
-	Expect(err).NotTo(HaveOccurred())
-	config = config.DeepCopy()
-	config.OS, config.Architecture = image.Platform().OS, image.Platform().Architecture
-	base, err = mutate.ConfigFile(base, config)
-	Expect(err).NotTo(HaveOccurred())
-	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/" + repository + ":1")
-	Expect(err).NotTo(HaveOccurred())
-	Expect(remote.Write(reference, base)).To(Succeed())
-	return reference.String()
 }
 
 // createOriginals creates what the operator's chart does.
@@ -276,19 +231,4 @@ func (w *functionWorld) createOriginals(ctx context.Context) {
 		ImagePullSecrets:             []corev1.LocalObjectReference{{Name: registrySecretName}},
 		AutomountServiceAccountToken: new(false),
 	})).To(Succeed())
-}
-
-// pushDependencies plays the builder: it publishes a layer.
-func (w *functionWorld) pushDependencies(ctx context.Context, reference string) {
-	GinkgoHelper()
-	root := GinkgoT().TempDir()
-	Expect(os.MkdirAll(filepath.Join(root, "node_modules"), 0o755)).To(Succeed())
-	// Each layer has a content of its own.
-	Expect(os.WriteFile(filepath.Join(root, "node_modules", "installed"), []byte(reference), 0o600)).To(Succeed())
-	reader, writer := io.Pipe()
-	go func() {
-		writer.CloseWithError(image.WriteTree(writer, root, []string{"node_modules"}, "/usr/src/app/function"))
-	}()
-	_, err := image.Target{Reference: reference, PlainHTTP: true}.PushLayer(ctx, reader)
-	Expect(err).NotTo(HaveOccurred())
 }
