@@ -29,6 +29,9 @@ const (
 	// removalInterval is how often the uninstallation looks for what was not
 	// watched; most of its steps are woken by a watch.
 	removalInterval = time.Second
+	// waitingInterval is how often Pods are looked at that keep the module from
+	// being ready; they are not watched.
+	waitingInterval = 2 * time.Second
 	// cacheDelay is how long the cache is given to learn of a write.
 	cacheDelay = 100 * time.Millisecond
 )
@@ -50,6 +53,9 @@ type ServerlessReconciler struct {
 	Images       module.Images
 	Installation *installation.Installation
 	Recorder     events.EventRecorder
+	// RegistryInterval is how often the user's registry Secret is read: it bears
+	// no label of ours, and all Secrets of a cluster are too many to watch.
+	RegistryInterval time.Duration
 }
 
 // Reconcile takes one Serverless resource a step further.
@@ -113,11 +119,15 @@ func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	}
 	result := ctrl.Result{RequeueAfter: retryAfter}
+	if kind, _ := module.ChooseRegistry(serverless.Spec); kind == module.RegistryExternal {
+		result.RequeueAfter = sooner(result.RequeueAfter, r.RegistryInterval)
+	}
 	unready, err := r.apply(ctx, serverless.Namespace, configuration, capabilities)
 	switch {
 	case err != nil:
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	case len(unready) > 0:
+		result.RequeueAfter = sooner(result.RequeueAfter, waitingInterval)
 		return result, r.publish(ctx, serverless, module.Waiting(configuration, unready))
 	default:
 		return result, r.publish(ctx, serverless, module.Installed(configuration))
@@ -177,8 +187,20 @@ func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alph
 	return ctrl.Result{}, nil
 }
 
-// fail publishes a failure and returns its cause, so that it is tried again.
+// sooner returns the shorter of two delays, of which zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// fail publishes a failure and returns its cause, so that it is tried again. A
+// conflict is none: another write came in between, which is soon known.
 func (r *ServerlessReconciler) fail(ctx context.Context, serverless *v1alpha1.Serverless, report module.Report, cause error) error {
+	if apierrors.IsConflict(cause) {
+		return cause
+	}
 	if err := r.publish(ctx, serverless, report); err != nil {
 		return err
 	}

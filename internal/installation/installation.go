@@ -38,10 +38,8 @@ func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstr
 	if err := i.keepVolumeSizes(ctx, rendered); err != nil {
 		return err
 	}
-	for _, stage := range stages(rendered) {
-		if _, err := i.server.ApplyAll(ctx, stage, applyOptions()); err != nil {
-			return fmt.Errorf("apply objects: %w", err)
-		}
+	if err := i.applyStages(ctx, stages(rendered)); err != nil {
+		return err
 	}
 	found, err := i.inventory(ctx, i.observed)
 	if err != nil {
@@ -53,22 +51,6 @@ func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstr
 		}
 	}
 	return nil
-}
-
-// stages parts objects into those that must be there before others can be
-// checked, and the others: the API server refuses a binding, even to try it,
-// as long as the role is not there to compare with the operator's permissions.
-func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructured {
-	var definitions, others []*unstructured.Unstructured
-	for _, object := range rendered {
-		switch object.GetKind() {
-		case "CustomResourceDefinition", "ClusterRole", "Role", "PriorityClass":
-			definitions = append(definitions, object)
-		default:
-			others = append(others, object)
-		}
-	}
-	return [][]*unstructured.Unstructured{definitions, others}
 }
 
 // applyOptions let fields that someone added by kubectl go, too; by

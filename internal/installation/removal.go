@@ -3,6 +3,7 @@ package installation
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -10,11 +11,17 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/module"
 )
+
+// obsoleteInterval is how long one attempt may take to remove what is
+// obsolete, and how often it is tried.
+const obsoleteInterval = 10 * time.Second
 
 // formerInventory is where earlier implementations kept their inventory.
 var formerInventory = client.ObjectKey{Namespace: "kyma-system", Name: "serverless-manifest-cache"}
@@ -118,13 +125,24 @@ func (i *Installation) copies(ctx context.Context, kind schema.GroupVersionKind,
 }
 
 // RemoveObsolete deletes the GitRepository CRD, which Functions of old referred
-// to and which nothing reads any more.
+// to and which nothing reads any more. It tries until it succeeds or the
+// context ends: no installation waits for it.
 func (i *Installation) RemoveObsolete(ctx context.Context) error {
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	crd.SetName("gitrepositories.serverless.kyma-project.io")
-	if err := client.IgnoreNotFound(i.live.Delete(ctx, crd)); err != nil {
-		return fmt.Errorf("delete obsolete CRD %s: %w", crd.Name, err)
+	remove := func(ctx context.Context) (done bool, _ error) {
+		attempt, cancel := context.WithTimeout(ctx, obsoleteInterval)
+		defer cancel()
+		if err := client.IgnoreNotFound(i.live.Delete(attempt, crd)); err != nil {
+			log.FromContext(ctx).Error(err, "delete obsolete CRD", "name", crd.Name)
+			return false, nil
+		}
+		return true, nil
 	}
-	return nil
+	err := wait.PollUntilContextCancel(ctx, obsoleteInterval, true, remove)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
