@@ -156,10 +156,10 @@ func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alph
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
 	}
-	if functions > 0 {
+	if functions.Count > 0 {
 		return ctrl.Result{RequeueAfter: blockedInterval}, r.publish(ctx, serverless, module.UninstallationBlocked(functions))
 	}
-	progress, err := r.Installation.Remove(ctx)
+	progress, err := r.Installation.Remove(ctx, serverless.Namespace)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
 	}
