@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,8 +113,8 @@ func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	}
-	result := ctrl.Result{RequeueAfter: retryAfter}
-	unready, err := r.apply(ctx, serverless.Namespace, configuration, capabilities)
+	unready, removeAfter, err := r.apply(ctx, serverless, configuration, capabilities)
+	result := ctrl.Result{RequeueAfter: cmp.Or(retryAfter, removeAfter)}
 	switch {
 	case err != nil:
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
@@ -136,17 +137,23 @@ func (r *ServerlessReconciler) addFinalizer(ctx context.Context, serverless *v1a
 }
 
 // apply renders the chart for the configuration, applies it, and tells what is
-// not ready.
-func (r *ServerlessReconciler) apply(ctx context.Context, namespace string, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, error) {
-	release := chart.Release{Name: module.Release, Namespace: namespace}
+// not ready. When all is, it removes what a former implementation left, and
+// tells when to go on with that.
+func (r *ServerlessReconciler) apply(ctx context.Context, serverless *v1alpha1.Serverless, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, time.Duration, error) {
+	release := chart.Release{Name: module.Release, Namespace: serverless.Namespace}
 	objects, err := r.Chart.Render(release, configuration.Values(r.Images), capabilities)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := r.Installation.Apply(ctx, objects); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return r.Installation.Unready(ctx, objects)
+	unready, err := r.Installation.Unready(ctx, objects)
+	if err != nil || len(unready) > 0 {
+		return unready, 0, err
+	}
+	removeAfter, err := r.removeFormer(ctx, serverless, objects)
+	return nil, removeAfter, err
 }
 
 // uninstall removes the module, unless Functions are left: they would lose

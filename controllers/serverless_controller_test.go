@@ -21,7 +21,7 @@ import (
 const kymaSystem = "kyma-system"
 
 // One resource is in effect in a cluster, so the specs run one after another.
-var _ = Describe("Serverless", Ordered, func() {
+var _ = Describe("Serverless", Ordered, ContinueOnFailure, func() {
 	var world *operatorWorld
 
 	BeforeAll(func() { world = startOperator() })
@@ -318,6 +318,7 @@ var _ = Describe("Serverless", Ordered, func() {
 		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
 	})
 	removalSpecs(func() *operatorWorld { return world })
+	upgradeSpecs(func() *operatorWorld { return world })
 	monitoringSpecs(func() *operatorWorld { return world })
 	settingsSpecs(func() *operatorWorld { return world })
 	manifestSpecs(func() *operatorWorld { return world })

@@ -3,9 +3,9 @@ package installation
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/fluxcd/pkg/ssa"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +17,9 @@ type Installation struct {
 	live     client.Client
 	observed client.Reader
 	server   *ssa.ResourceManager
+	// formerGone says that nothing is left of other implementations, so that
+	// they are not looked for at each reconciliation.
+	formerGone atomic.Bool
 }
 
 // New returns the installation in a cluster. live reads from the API server;
@@ -35,7 +38,7 @@ func New(live client.Client, observed client.Reader) *Installation {
 // those no longer rendered. What is equal already is not written.
 func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstructured) error {
 	Stamp(rendered)
-	if err := i.keepVolumeSizes(ctx, rendered); err != nil {
+	if err := i.makeWay(ctx, rendered); err != nil {
 		return err
 	}
 	for _, stage := range stages(rendered) {
@@ -76,6 +79,7 @@ func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructure
 // what `kubectl rollout restart` adds: to revert it would restart once more.
 func applyOptions() ssa.ApplyOptions {
 	options := ssa.DefaultApplyOptions()
+	options.Cleanup.Annotations = []string{formerAnnotation}
 	for _, manager := range []string{
 		"kubectl-client-side-apply", "kubectl-edit", "kubectl-patch", "kubectl-set", "kubectl-label",
 		"kubectl-annotate", "kubectl-scale", "kubectl-replace", "before-first-apply",
@@ -96,29 +100,6 @@ func (i *Installation) delete(ctx context.Context, object *metav1.PartialObjectM
 		client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete %s %s: %w", object.Kind, client.ObjectKeyFromObject(object), err)
-	}
-	return nil
-}
-
-// keepVolumeSizes lets volume claims keep the size they have in the cluster:
-// users may enlarge them, and nothing may shrink them.
-func (i *Installation) keepVolumeSizes(ctx context.Context, rendered []*unstructured.Unstructured) error {
-	for _, object := range rendered {
-		if object.GetKind() != "PersistentVolumeClaim" {
-			continue
-		}
-		claim := &corev1.PersistentVolumeClaim{}
-		err := i.live.Get(ctx, client.ObjectKeyFromObject(object), claim)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("get volume claim %s: %w", client.ObjectKeyFromObject(object), err)
-		}
-		size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
-		if err := unstructured.SetNestedField(object.Object, size.String(), "spec", "resources", "requests", "storage"); err != nil {
-			return fmt.Errorf("keep size of volume claim %s: %w", client.ObjectKeyFromObject(object), err)
-		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package installation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,9 +21,6 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/module"
 )
-
-// formerInventory is where earlier implementations kept their inventory.
-var formerInventory = client.ObjectKey{Namespace: "kyma-system", Name: "serverless-manifest-cache"}
 
 // Functions tells how many Functions there are in the cluster, and names the
 // first of them. They are not watched: a watch would hold all of them in memory
@@ -77,6 +75,8 @@ func (i *Installation) Remove(ctx context.Context, namespace string) (string, er
 	if len(copies) > 0 {
 		return i.step(ctx, "Uninstalling", copies, i.delete)
 	}
+	// Who installs the module again may have had another one between.
+	i.formerGone.Store(false)
 	return "", i.removeRest(ctx, namespace)
 }
 
@@ -182,17 +182,21 @@ func (i *Installation) allCopies(ctx context.Context) ([]metav1.PartialObjectMet
 }
 
 // removeRest deletes what programs made for themselves: the function
-// controllers' lease, and the inventory of earlier implementations.
+// controllers' lease, and what is left of other implementations.
 func (i *Installation) removeRest(ctx context.Context, namespace string) error {
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: module.ControllerLeaseName}}
 	if err := client.IgnoreNotFound(i.live.Delete(ctx, lease)); err != nil {
 		return fmt.Errorf("delete lease %s: %w", client.ObjectKeyFromObject(lease), err)
 	}
-	former := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: formerInventory.Namespace, Name: formerInventory.Name}}
-	if err := client.IgnoreNotFound(i.live.Delete(ctx, former)); err != nil {
-		return fmt.Errorf("delete secret %s: %w", formerInventory, err)
+	var unreadable *FormerInventoryError
+	err := i.removeFormerManifest(ctx, namespace, nil)
+	if err != nil && !errors.As(err, &unreadable) {
+		return err
 	}
-	return nil
+	if err := i.removeNamed(ctx, namespace, nil); err != nil {
+		return err
+	}
+	return i.removeFormerInventory(ctx)
 }
 
 func (i *Installation) copies(ctx context.Context, kind schema.GroupVersionKind, config string) ([]metav1.PartialObjectMetadata, error) {

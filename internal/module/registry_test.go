@@ -61,7 +61,7 @@ func TestCredentialsAreKeptForTheSameRegistry(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			registry := module.K3dRegistry(test.current)
 			if test.internal {
-				registry = module.InternalRegistry(test.current, nil, 32137)
+				registry = module.InternalRegistry(test.current, "", 32137)
 			}
 			if kept := registry.Credentials == (module.Credentials{Username: "u", Password: "p"}); kept != test.kept {
 				t.Errorf("kept: %v, want %v", kept, test.kept)
