@@ -113,8 +113,8 @@ func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	}
-	unready, removeAfter, err := r.apply(ctx, serverless, configuration, capabilities)
-	result := ctrl.Result{RequeueAfter: cmp.Or(retryAfter, removeAfter)}
+	unready, applyAfter, err := r.apply(ctx, serverless, configuration, capabilities)
+	result := ctrl.Result{RequeueAfter: cmp.Or(retryAfter, applyAfter)}
 	switch {
 	case err != nil:
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
@@ -137,28 +137,32 @@ func (r *ServerlessReconciler) addFinalizer(ctx context.Context, serverless *v1a
 }
 
 // apply renders the chart for the configuration, applies it, and tells what is
-// not ready. When all is, it removes what a former implementation left, and
-// tells when to go on with that.
+// not ready. When all is, it removes what a former implementation left. It
+// returns when to go on, if no watch would tell.
 func (r *ServerlessReconciler) apply(ctx context.Context, serverless *v1alpha1.Serverless, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, time.Duration, error) {
 	release := chart.Release{Name: module.Release, Namespace: serverless.Namespace}
 	objects, err := r.Chart.Render(release, configuration.Values(r.Images), capabilities)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := r.Installation.Apply(ctx, objects); err != nil {
-		return nil, 0, err
+	going, err := r.Installation.Apply(ctx, objects)
+	if err != nil || len(going) > 0 {
+		return going, removalInterval, err
 	}
 	unready, err := r.Installation.Unready(ctx, objects)
 	if err != nil || len(unready) > 0 {
 		return unready, 0, err
 	}
-	removeAfter, err := r.removeFormer(ctx, serverless, objects)
-	return nil, removeAfter, err
+	applyAfter, err := r.removeFormer(ctx, serverless, objects)
+	return nil, applyAfter, err
 }
 
 // uninstall removes the module, unless Functions are left: they would lose
 // what they run on.
 func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alpha1.Serverless) (ctrl.Result, error) {
+	if held, err := r.isHeld(ctx, serverless); err != nil || !held {
+		return ctrl.Result{}, err
+	}
 	functions, err := r.Installation.Functions(ctx)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
@@ -182,6 +186,19 @@ func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alph
 		return ctrl.Result{}, fmt.Errorf("remove finalizer: %w", err)
 	}
 	return ctrl.Result{}, nil
+}
+
+// isHeld tells if the finalizer is still there: the cache may not have learnt
+// that it is gone, and what came since is not this resource's to remove.
+func (r *ServerlessReconciler) isHeld(ctx context.Context, serverless *v1alpha1.Serverless) (bool, error) {
+	list := &v1alpha1.ServerlessList{}
+	err := r.Live.List(ctx, list, client.InNamespace(serverless.Namespace), client.MatchingFields{"metadata.name": serverless.Name})
+	if err != nil {
+		return false, fmt.Errorf("look for the resource: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(item v1alpha1.Serverless) bool {
+		return item.UID == serverless.UID && controllerutil.ContainsFinalizer(&item, v1alpha1.Finalizer)
+	}), nil
 }
 
 // fail publishes a failure and returns its cause, so that it is tried again.

@@ -77,6 +77,14 @@ func upgradeSpecs(world func() *operatorWorld) {
 		Eventually(func(g Gomega) {
 			g.Expect(world().Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			g.Expect(object).To(haveCondition("Installed", metav1.ConditionUnknown, "Installation",
+				"Waiting for Deployment serverless-ctrl-mngr: the former one has to go first, with its Pods"))
+		}).Should(Succeed())
+		former := get(ctx, world(), kymaSystem, module.ControllerName, &appsv1.Deployment{})
+		Expect(former.Spec.Template.Spec.Containers[0].Image).To(Equal("former-controller:1.5.1"), "two would work at once")
+		collect(ctx, Default, world(), former)
+		Eventually(func(g Gomega) {
+			g.Expect(world().Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			g.Expect(object).To(haveCondition("Installed", metav1.ConditionUnknown, "Installation",
 				"Waiting for Deployment serverless-ctrl-mngr: its change is not observed yet; "+
 					"Deployment serverless-webhook-svc: its change is not observed yet"))
 		}).Should(Succeed())
@@ -113,20 +121,22 @@ func upgradeSpecs(world func() *operatorWorld) {
 		world().endBuild(ctx)
 		// It would look by itself in a minute.
 		world().edit(ctx, object, func() { object.Spec.TargetCPUUtilizationPercentage = "70" })
-		world().becomes(ctx, object, v1alpha1.StateReady)
-		Eventually(func() bool { return world().exists(ctx, &corev1.Secret{}, kymaSystem, "serverless-manifest-cache") }).Should(BeFalse())
+		Eventually(func(g Gomega) {
+			world().makeAvailable(ctx, g, kymaSystem)
+			g.Expect(world().exists(ctx, &corev1.Secret{}, kymaSystem, "serverless-manifest-cache")).To(BeFalse())
+		}).Should(Succeed())
 		world().lacks(ctx, &batchv1.Job{}, "default", "shop-build-x7c2k")
 		world().lacks(ctx, &corev1.ConfigMap{}, "default", "dockerfile-nodejs18")
 	})
 
-	It("takes over the successor's objects, and leaves nothing of it in them", func(ctx SpecContext) {
+	It("takes over the successor's objects, and leaves nothing of it", func(ctx SpecContext) {
 		world().former(ctx, "buildless.yaml")
 		before := get(ctx, world(), kymaSystem, module.ControllerName, &appsv1.Deployment{})
 		spec := v1alpha1.ServerlessSpec{EnableNetworkPolicies: new(false)}
 		world().install(ctx, serverless(kymaSystem, "default", spec), v1alpha1.StateReady)
 
 		after := get(ctx, world(), kymaSystem, module.ControllerName, &appsv1.Deployment{})
-		Expect(after.UID).To(Equal(before.UID))
+		Expect(after.UID).NotTo(Equal(before.UID), "two controllers would work at once")
 		Expect(after.Labels).NotTo(HaveKey("former"))
 		pod := after.Spec.Template.Spec
 		Expect(pod.Containers).To(HaveLen(1))
@@ -163,7 +173,10 @@ func upgradeSpecs(world func() *operatorWorld) {
 			g.Expect(object.Status.Conditions).NotTo(BeEmpty())
 		}).Should(Succeed())
 		Expect(world().Delete(ctx, object)).To(Succeed())
-		world().vanishes(ctx, object)
+		Eventually(func(g Gomega) {
+			world().makeAvailable(ctx, g, kymaSystem)
+			g.Expect(world().exists(ctx, object, object.Namespace, object.Name)).To(BeFalse())
+		}).Should(Succeed())
 		for _, former := range readManifest("original.yaml") {
 			Expect(world().exists(ctx, former, former.GetNamespace(), former.GetName())).To(BeFalse(), "%s %s", former.GetKind(), former.GetName())
 		}

@@ -50,12 +50,14 @@ func (i *Installation) RemoveFormer(ctx context.Context, namespace string, rende
 		return 0, nil
 	}
 	var unreadable *FormerInventoryError
-	err := i.removeFormerManifest(ctx, namespace, rendered)
+	former, err := i.former(ctx, namespace)
 	if err != nil && !errors.As(err, &unreadable) {
 		return 0, err
 	}
-	if err := i.removeNamed(ctx, namespace, rendered); err != nil {
-		return 0, err
+	for _, object := range surplus(former, rendered) {
+		if err := i.delete(ctx, &object); err != nil {
+			return 0, err
+		}
 	}
 	running, err := i.removeFormerBuilds(ctx)
 	if err != nil {
@@ -79,48 +81,51 @@ func (i *Installation) RemoveFormer(ctx context.Context, namespace string, rende
 	return 0, nil
 }
 
-// removeFormerManifest deletes what the original applied and what isn't rendered any more.
-func (i *Installation) removeFormerManifest(ctx context.Context, namespace string, rendered []*unstructured.Unstructured) error {
+// former are the objects in the cluster that the original or its successor
+// applied. A FormerInventoryError comes with those that are known nevertheless.
+func (i *Installation) former(ctx context.Context, namespace string) ([]metav1.PartialObjectMetadata, error) {
 	secret := &corev1.Secret{}
 	err := i.live.Get(ctx, formerInventory, secret)
-	if apierrors.IsNotFound(err) {
-		return nil
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get Secret %s: %w", formerInventory, err)
 	}
-	if err != nil {
-		return fmt.Errorf("get Secret %s: %w", formerInventory, err)
+	known := formerNames(namespace)
+	var unreadable error
+	if err == nil {
+		listed, err := formerObjects(secret.Data["spec"], namespace)
+		if err != nil {
+			unreadable = &FormerInventoryError{Err: err}
+		}
+		known = append(known, listed...)
 	}
-	former, err := formerObjects(secret.Data["spec"], namespace)
-	if err != nil {
-		return &FormerInventoryError{Err: err}
-	}
-	return i.removeApplied(ctx, surplus(former, rendered))
+	found, err := i.liveApplied(ctx, known)
+	return found, errors.Join(err, unreadable)
 }
 
-// removeNamed deletes what is known by its name, as the record may be lost.
-func (i *Installation) removeNamed(ctx context.Context, namespace string, rendered []*unstructured.Unstructured) error {
-	return i.removeApplied(ctx, surplus(formerNames(namespace), rendered))
-}
-
-// removeApplied deletes those of the named objects that are there, and that an
+// liveApplied returns those of the named objects that are there, and that an
 // operator applied: others may have made one of the same name.
-func (i *Installation) removeApplied(ctx context.Context, named []metav1.PartialObjectMetadata) error {
+func (i *Installation) liveApplied(ctx context.Context, named []metav1.PartialObjectMetadata) ([]metav1.PartialObjectMetadata, error) {
+	var found []metav1.PartialObjectMetadata
+	seen := map[identity]bool{}
 	for _, object := range named {
-		key := client.ObjectKeyFromObject(&object)
+		kind, key := object.GroupVersionKind(), client.ObjectKeyFromObject(&object)
+		if seen[identityOf(kind, &object)] {
+			continue
+		}
+		seen[identityOf(kind, &object)] = true
 		err := i.live.Get(ctx, key, &object)
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("get former %s %s: %w", object.Kind, key, err)
+			return nil, fmt.Errorf("get former %s %s: %w", kind.Kind, key, err)
 		}
-		if !applied(&object) {
-			continue
-		}
-		if err := i.delete(ctx, &object); err != nil {
-			return err
+		if applied(&object) {
+			object.SetGroupVersionKind(kind)
+			found = append(found, object)
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // removeRuntimes deletes the Dockerfiles of the original's builds, and their

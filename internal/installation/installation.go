@@ -35,43 +35,64 @@ func New(live client.Client, observed client.Reader) *Installation {
 }
 
 // Apply makes the cluster's objects equal to the rendered ones and deletes
-// those no longer rendered. What is equal already is not written.
-func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstructured) error {
+// those no longer rendered. What is equal already is not written. It returns
+// what has to be gone first; until then nothing is applied.
+func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstructured) (going []string, err error) {
 	Stamp(rendered)
-	if err := i.makeWay(ctx, rendered); err != nil {
-		return err
+	if going, err = i.formerController(ctx, rendered); err != nil || len(going) > 0 {
+		return going, err
 	}
-	for _, stage := range stages(rendered) {
-		if _, err := i.server.ApplyAll(ctx, stage, applyOptions()); err != nil {
-			return fmt.Errorf("apply objects: %w", err)
+	if err := i.makeWay(ctx, rendered); err != nil {
+		return nil, err
+	}
+	definitions, others, deployments := stages(rendered)
+	for _, stage := range [][]*unstructured.Unstructured{definitions, others} {
+		if err := i.applyAll(ctx, stage); err != nil {
+			return nil, err
 		}
+	}
+	// Not before: what is kept of a former one may be in it alone.
+	if err := i.removeOtherPods(ctx, deployments); err != nil {
+		return nil, err
+	}
+	if err := i.applyAll(ctx, deployments); err != nil {
+		return nil, err
 	}
 	found, err := i.inventory(ctx, i.observed)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, object := range surplus(found, rendered) {
 		if err := i.delete(ctx, &object); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return nil, nil
+}
+
+func (i *Installation) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
+	if _, err := i.server.ApplyAll(ctx, objects, applyOptions()); err != nil {
+		return fmt.Errorf("apply objects: %w", err)
 	}
 	return nil
 }
 
 // stages parts objects into those that must be there before others can be
-// checked, and the others: the API server refuses a binding, even to try it,
-// as long as the role is not there to compare with the operator's permissions.
-func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructured {
-	var definitions, others []*unstructured.Unstructured
+// checked, the others, and the Deployments, which need those: the API server
+// refuses a binding, even to try it, as long as the role is not there to
+// compare with the operator's permissions.
+func stages(rendered []*unstructured.Unstructured) (definitions, others, deployments []*unstructured.Unstructured) {
 	for _, object := range rendered {
 		switch object.GetKind() {
 		case "CustomResourceDefinition", "ClusterRole", "Role", "PriorityClass":
 			definitions = append(definitions, object)
+		case "Deployment":
+			deployments = append(deployments, object)
 		default:
 			others = append(others, object)
 		}
 	}
-	return [][]*unstructured.Unstructured{definitions, others}
+	return definitions, others, deployments
 }
 
 // applyOptions let fields that someone added by kubectl go, too; by
@@ -92,12 +113,16 @@ func applyOptions() ssa.ApplyOptions {
 
 // delete deletes the very object that was observed, if it is still there.
 func (i *Installation) delete(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+	return i.deleteBy(ctx, object, metav1.DeletePropagationBackground)
+}
+
+func (i *Installation) deleteBy(ctx context.Context, object *metav1.PartialObjectMetadata, propagation metav1.DeletionPropagation) error {
 	if object.DeletionTimestamp != nil {
 		return nil
 	}
 	uid := object.UID
 	err := i.live.Delete(ctx, object,
-		client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		client.Preconditions{UID: &uid}, client.PropagationPolicy(propagation))
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete %s %s: %w", object.Kind, client.ObjectKeyFromObject(object), err)
 	}

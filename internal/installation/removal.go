@@ -54,7 +54,7 @@ func (i *Installation) Functions(ctx context.Context) (module.Functions, error) 
 // while it still runs. CRDs go when nothing else is left, as Functions go with
 // their definition.
 func (i *Installation) Remove(ctx context.Context, namespace string) (string, error) {
-	found, err := i.inventory(ctx, i.live)
+	found, err := i.everything(ctx, namespace)
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +78,30 @@ func (i *Installation) Remove(ctx context.Context, namespace string) (string, er
 	// Who installs the module again may have had another one between.
 	i.formerGone.Store(false)
 	return "", i.removeRest(ctx, namespace)
+}
+
+// everything is the inventory with what was there before it, if the module is
+// uninstalled before an upgrade from another implementation has ended.
+func (i *Installation) everything(ctx context.Context, namespace string) ([]metav1.PartialObjectMetadata, error) {
+	found, err := i.inventory(ctx, i.live)
+	if err != nil {
+		return nil, err
+	}
+	former, err := i.former(ctx, namespace)
+	var unreadable *FormerInventoryError
+	if err != nil && !errors.As(err, &unreadable) {
+		return nil, err
+	}
+	known := map[identity]bool{}
+	for _, object := range found {
+		known[identityOf(object.GroupVersionKind(), &object)] = true
+	}
+	for _, object := range former {
+		if !known[identityOf(object.GroupVersionKind(), &object)] {
+			found = append(found, object)
+		}
+	}
+	return found, nil
 }
 
 func inOrderOfRemoval(found []metav1.PartialObjectMetadata) (secrets, definitions, others []metav1.PartialObjectMetadata) {
@@ -182,19 +206,11 @@ func (i *Installation) allCopies(ctx context.Context) ([]metav1.PartialObjectMet
 }
 
 // removeRest deletes what programs made for themselves: the function
-// controllers' lease, and what is left of other implementations.
+// controllers' lease, and the inventory of the original implementation.
 func (i *Installation) removeRest(ctx context.Context, namespace string) error {
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: module.ControllerLeaseName}}
 	if err := client.IgnoreNotFound(i.live.Delete(ctx, lease)); err != nil {
 		return fmt.Errorf("delete lease %s: %w", client.ObjectKeyFromObject(lease), err)
-	}
-	var unreadable *FormerInventoryError
-	err := i.removeFormerManifest(ctx, namespace, nil)
-	if err != nil && !errors.As(err, &unreadable) {
-		return err
-	}
-	if err := i.removeNamed(ctx, namespace, nil); err != nil {
-		return err
 	}
 	return i.removeFormerInventory(ctx)
 }
