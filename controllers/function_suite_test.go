@@ -77,6 +77,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("settings", func() { functionSettingsSpecs(world) })
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
+	Describe("of the original", func() { functionUpgradeSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
 	Describe("from Git", func() { functionGitSpecs(world) })
 })

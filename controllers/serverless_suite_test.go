@@ -193,6 +193,10 @@ func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace s
 	list := &appsv1.DeploymentList{}
 	g.Expect(w.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 	for _, deployment := range list.Items {
+		if deployment.DeletionTimestamp != nil {
+			collect(ctx, g, w, &deployment)
+			continue
+		}
 		if deployment.Status.ObservedGeneration == deployment.Generation {
 			continue
 		}
@@ -203,6 +207,13 @@ func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace s
 		deployment.Status.ReadyReplicas, deployment.Status.AvailableReplicas = replicas, replicas
 		g.Expect(w.Status().Update(ctx, &deployment)).To(Succeed())
 	}
+}
+
+// collect plays the garbage collector: the Pods of a Deployment are gone.
+func collect(ctx context.Context, g Gomega, w *operatorWorld, deployment *appsv1.Deployment) {
+	former := deployment.DeepCopy()
+	deployment.Finalizers = nil
+	g.Expect(client.IgnoreNotFound(w.Patch(ctx, deployment, client.MergeFrom(former)))).To(Succeed())
 }
 
 // settles waits until the operator writes no more, and returns its number of

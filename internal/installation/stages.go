@@ -13,42 +13,65 @@ import (
 const namedRefusals = 3
 
 // stages parts objects into those that must be there before others can be
-// checked, and the others: the API server refuses a binding, even to try it,
-// as long as the role is not there to compare with the operator's permissions.
-func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructured {
-	var definitions, others []*unstructured.Unstructured
+// checked, the others, and the Deployments, which need those: the API server
+// refuses a binding, even to try it, as long as the role is not there to
+// compare with the operator's permissions.
+func stages(rendered []*unstructured.Unstructured) (definitions, others, deployments []*unstructured.Unstructured) {
 	for _, object := range rendered {
 		switch object.GetKind() {
 		case "CustomResourceDefinition", "ClusterRole", "Role", "PriorityClass":
 			definitions = append(definitions, object)
+		case "Deployment":
+			deployments = append(deployments, object)
 		default:
 			others = append(others, object)
 		}
 	}
-	return [][]*unstructured.Unstructured{definitions, others}
+	return definitions, others, deployments
 }
 
 // applyStages applies all objects. One that the API server refuses doesn't
 // hold up the others.
-func (i *Installation) applyStages(ctx context.Context, stages [][]*unstructured.Unstructured) error {
+func (i *Installation) applyStages(ctx context.Context, rendered []*unstructured.Unstructured) error {
+	definitions, others, deployments := stages(rendered)
 	var refused []error
-	for _, stage := range stages {
-		// At once, if nothing is refused; that is the fast way.
-		if _, err := i.server.ApplyAll(ctx, stage, applyOptions()); err == nil {
-			continue
+	for _, stage := range [][]*unstructured.Unstructured{definitions, others} {
+		of, err := i.applyStage(ctx, stage)
+		if err != nil {
+			return err
 		}
-		for _, object := range stage {
-			_, err := i.server.Apply(ctx, object, applyOptions())
-			if err != nil && apierrors.ReasonForError(err) == metav1.StatusReasonUnknown {
-				// Not refused: nobody answered, and nobody will for the others.
-				return fmt.Errorf("apply objects: %w", err)
-			}
-			if err != nil {
-				refused = append(refused, err)
-			}
+		refused = append(refused, of...)
+	}
+	if len(refused) == 0 {
+		// Not before: what is kept of a former one may be in it alone.
+		if err := i.removeOtherPods(ctx, deployments); err != nil {
+			return err
 		}
 	}
-	return summarize(refused)
+	of, err := i.applyStage(ctx, deployments)
+	if err != nil {
+		return err
+	}
+	return summarize(append(refused, of...))
+}
+
+// applyStage applies objects at once or, if one is refused, one by one. It
+// returns why each was refused, or an error if nobody answered.
+func (i *Installation) applyStage(ctx context.Context, stage []*unstructured.Unstructured) (refused []error, err error) {
+	if _, err := i.server.ApplyAll(ctx, stage, applyOptions()); err == nil {
+		return nil, nil
+	}
+	for _, object := range stage {
+		_, err := i.server.Apply(ctx, object, applyOptions())
+		if err != nil && apierrors.ReasonForError(err) == metav1.StatusReasonUnknown {
+			// Not refused: nobody will answer for the others, either.
+			return nil, fmt.Errorf("apply objects: %w", err)
+		}
+		if err != nil {
+			refused = append(refused, err)
+		}
+	}
+	return refused, nil
 }
 
 // summarize names the first objects, and counts the others.
