@@ -182,6 +182,19 @@ func upgradeSpecs(world func() *operatorWorld) {
 		}
 	})
 
+	It("doesn't take its own function controller for a former one when somebody removes a label", func(ctx SpecContext) {
+		world().install(ctx, serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{}), v1alpha1.StateReady)
+		own := get(ctx, world(), kymaSystem, module.ControllerName, &appsv1.Deployment{})
+		before := own.DeepCopy()
+		delete(own.Labels, "app.kubernetes.io/managed-by")
+		Expect(world().Patch(ctx, own, client.MergeFrom(before))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(world().Get(ctx, client.ObjectKeyFromObject(own), own)).To(Succeed())
+			g.Expect(own.Labels).To(HaveKey("app.kubernetes.io/managed-by"))
+		}).Should(Succeed())
+		Expect(own.UID).To(Equal(before.UID))
+	})
+
 	It("accepts settings that only the original's first releases had", func(ctx SpecContext) {
 		object := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "operator.kyma-project.io/v1alpha1", "kind": "Serverless",

@@ -44,6 +44,10 @@ func (i *Installation) makeWay(ctx context.Context, rendered []*unstructured.Uns
 // successor, and returns what goes, as long as that and its Pods are there. Two
 // controllers at once would take each other's Deployments of Functions for surplus.
 func (i *Installation) formerController(ctx context.Context, rendered []*unstructured.Unstructured) (going []string, err error) {
+	// Ours without its label, by an edit, is none.
+	if i.formerGone.Load() {
+		return nil, nil
+	}
 	for _, object := range rendered {
 		if object.GetKind() != "Deployment" || object.GetName() != module.ControllerName {
 			continue
