@@ -2,21 +2,34 @@ package controllers_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"strings"
-	"sync"
+	"maps"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 )
+
+// way is what a Function goes through while its controller is killed.
+type way struct {
+	// create makes the Function in a namespace of its own.
+	create func(namespace string) *v1alpha2.Function
+	// begin brings it to where the way begins, or is nil.
+	begin func(context.Context, *v1alpha2.Function)
+	// revisions is how many it has in the end.
+	revisions int
+}
 
 // The controller is killed after each single write to the API server, before
 // it hears of the write's success. The one that comes after it has to find
@@ -25,100 +38,96 @@ var _ = Describe("A Function whose controller is killed", Ordered, ContinueOnFai
 	world := &functionWorld{}
 	BeforeAll(func(ctx SpecContext) { world.prepare(ctx) })
 
-	It("runs after each of the writes that its creation takes, with nothing made twice", func(ctx SpecContext) {
-		world.killAtEachWrite(ctx, "created", func(context.Context, *v1alpha2.Function) {})
-	})
+	// scaled has dependencies that no other Function has, and a child of each kind.
+	scaled := func(namespace string) *v1alpha2.Function {
+		fn := needing(namespace, "scaled", "of-"+namespace)
+		fn.Spec.ScaleConfig = between(2, 3)
+		return fn
+	}
+	plain := func(namespace string) *v1alpha2.Function { return function(namespace, "plain") }
 
-	It("runs after each of the writes that an edit takes, with nothing made twice", func(ctx SpecContext) {
-		world.killAtEachWrite(ctx, "edited", func(ctx context.Context, fn *v1alpha2.Function) {
-			stop := world.runController(unchanged)
-			world.completes(ctx, fn)
-			stop()
+	DescribeTable("runs after each of the writes on its way, with nothing made twice",
+		func(ctx SpecContext, way way) { world.killAtEachWrite(ctx, way) },
+		Entry("when created", way{create: scaled, revisions: 1}),
+		Entry("when edited", way{create: scaled, revisions: 2, begin: func(ctx context.Context, fn *v1alpha2.Function) {
+			world.settles(ctx, fn)
 			world.change(ctx, fn, func() {
 				fn.Spec.Source.Inline.Source += " // edited"
-				fn.Spec.Source.Inline.Dependencies = `{"dependencies": {"is-odd": "` + fn.Namespace[len("spec-"):] + `"}}`
+				fn.Spec.Source.Inline.Dependencies = `{"dependencies": {"is-odd": "` + fn.Namespace + `"}}`
+				fn.Spec.ScaleConfig = nil
 			})
-		})
+		}}),
+		Entry("when rolled back", way{create: plain, revisions: 2, begin: func(ctx context.Context, fn *v1alpha2.Function) {
+			world.settles(ctx, fn)
+			former := fn.Status.CurrentRevision
+			world.edit(ctx, fn, "edited")
+			world.settles(ctx, fn)
+			world.change(ctx, fn, func() { metav1.SetMetaDataAnnotation(&fn.ObjectMeta, v1alpha2.AnnotationRollbackTo, former) })
+		}}),
+	)
+
+	It("runs after each of the writes that its creation from Git takes, with nothing made twice", func(ctx SpecContext) {
+		host := newGitHost("", "")
+		world.killAtEachWrite(ctx, way{revisions: 1, create: func(namespace string) *v1alpha2.Function {
+			commit := host.commit("main", map[string]string{"handler.js": "1", "package.json": `{"dependencies": {"of-` + namespace + `": "1"}}`})
+			return ofRepository(namespace, "git", host.url, commit, "/")
+		}})
+	})
+
+	It("leaves nothing behind when it is deleted after any write", func(ctx SpecContext) {
+		for kill, killed := 1, true; killed; kill++ {
+			fn := scaled(world.newNamespaceWithoutController(ctx))
+			Expect(world.Create(ctx, fn)).To(Succeed())
+			killer, stop := world.runKilled(fn, kill)
+			killed = world.untilKilledOrComplete(ctx, fn, killer)
+			Expect(world.Delete(ctx, fn)).To(Succeed())
+			isGone := func(g Gomega) { g.Expect(world.leftOf(ctx, g, fn)).To(BeEmpty()) }
+			if !killed {
+				Eventually(func(g Gomega) {
+					if killed = killer.dead(); !killed {
+						isGone(g)
+					}
+				}).Should(Succeed())
+			}
+			stop()
+			By(fmt.Sprintf("killed at write %d: %s", kill, killer.last()))
+
+			stop = world.runController(unchanged)
+			Eventually(isGone).Should(Succeed())
+			stop()
+			Expect(killed || kill > 12).To(BeTrue(), "the way takes more writes than that")
+		}
 	})
 })
 
-// killAtEachWrite has a Function's way gone from where begin leaves it, once
-// for each write on the way with the controller killed right after it.
-func (w *functionWorld) killAtEachWrite(ctx context.Context, name string, begin func(context.Context, *v1alpha2.Function)) {
+// killAtEachWrite has a Function go the way once for each write on it, with
+// the controller killed right after that.
+func (w *functionWorld) killAtEachWrite(ctx context.Context, way way) {
 	GinkgoHelper()
-	for kill := 1; ; kill++ {
-		namespace := w.newNamespaceWithoutController(ctx)
-		fn := needing(namespace, name, "is-even")
+	for kill, killed := 1, true; killed; kill++ {
+		fn := way.create(w.newNamespaceWithoutController(ctx))
 		Expect(w.Create(ctx, fn)).To(Succeed())
-		begin(ctx, fn)
-
-		killer := &killer{path: "/namespaces/" + namespace + "/", at: kill}
-		stop := w.runController(killer.wrap)
-		killed := w.untilKilledOrComplete(ctx, fn, killer)
+		if way.begin != nil {
+			way.begin(ctx, fn)
+		}
+		killer, stop := w.runKilled(fn, kill)
+		killed = w.untilKilledOrComplete(ctx, fn, killer)
 		stop()
 		By(fmt.Sprintf("killed at write %d: %s", kill, killer.last()))
 
-		stop = w.runController(unchanged)
-		w.completes(ctx, fn)
-		w.hasOneOfEach(ctx, fn)
-		stop()
-		if !killed {
-			Expect(kill).To(BeNumerically(">", 5), "the way takes more writes than that")
-			return
-		}
+		w.settles(ctx, fn)
+		w.hasOneOfEach(ctx, fn, way.revisions)
+		Expect(killed || kill > 5).To(BeTrue(), "the way takes more writes than that")
 	}
 }
 
-// killer lets writes to a path through until the one at which it breaks all connections.
-type killer struct {
-	path string
-	at   int
-
-	mutex  sync.Mutex
-	writes []string
+// settles runs a controller until the Function runs as it says.
+func (w *functionWorld) settles(ctx context.Context, fn *v1alpha2.Function) {
+	GinkgoHelper()
+	stop := w.runController(unchanged)
+	w.completes(ctx, fn)
+	stop()
 }
-
-func (k *killer) wrap(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		isWrite := request.Method != http.MethodGet && !request.URL.Query().Has("dryRun") && strings.Contains(request.URL.Path, k.path)
-		if k.dead() {
-			return nil, errors.New("the controller is dead")
-		}
-		response, err := next.RoundTrip(request)
-		// Events are not on the way: they are sent when there is time. Nor is
-		// what is refused: it would be for all who come after.
-		if isWrite && err == nil && response.StatusCode < http.StatusBadRequest && !strings.HasSuffix(request.URL.Path, "/events") && k.count(request) {
-			response.Body.Close()
-			return nil, errors.New("the controller died")
-		}
-		return response, err
-	})
-}
-
-func (k *killer) count(request *http.Request) (dies bool) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	k.writes = append(k.writes, request.Method+" "+request.URL.Path)
-	return len(k.writes) >= k.at
-}
-
-func (k *killer) dead() bool {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return len(k.writes) >= k.at
-}
-
-func (k *killer) last() string {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if len(k.writes) < k.at {
-		return "none, it was complete"
-	}
-	return k.writes[k.at-1]
-}
-
-// unchanged wraps nothing.
-func unchanged(next http.RoundTripper) http.RoundTripper { return next }
 
 // untilKilledOrComplete plays the cluster until one of the two has happened.
 func (w *functionWorld) untilKilledOrComplete(ctx context.Context, fn *v1alpha2.Function, killer *killer) (killed bool) {
@@ -142,6 +151,7 @@ func (w *functionWorld) completes(ctx context.Context, fn *v1alpha2.Function) {
 }
 
 func isComplete(g Gomega, fn *v1alpha2.Function) {
+	g.Expect(fn.Annotations).NotTo(HaveKey(v1alpha2.AnnotationRollbackTo))
 	g.Expect(fn.Status.ObservedGeneration).To(Equal(fn.Generation))
 	for _, kind := range []v1alpha2.ConditionType{v1alpha2.ConditionConfigurationReady, v1alpha2.ConditionBuildReady, v1alpha2.ConditionRunning} {
 		g.Expect(fn.Status.Condition(kind)).To(HaveField("Status", corev1.ConditionTrue))
@@ -152,7 +162,11 @@ func isComplete(g Gomega, fn *v1alpha2.Function) {
 func (w *functionWorld) play(ctx context.Context, g Gomega, fn *v1alpha2.Function) {
 	jobs := w.jobs(ctx, fn.Namespace)
 	for i := range jobs {
-		if len(jobs[i].Status.Conditions) == 0 {
+		switch {
+		case len(jobs[i].Status.Conditions) > 0:
+		case jobs[i].Spec.Template.Spec.InitContainers[0].Name == "fetch":
+			w.fetch(ctx, &jobs[i])
+		default:
 			w.tryToFinish(ctx, g, &jobs[i])
 		}
 	}
@@ -160,14 +174,52 @@ func (w *functionWorld) play(ctx context.Context, g Gomega, fn *v1alpha2.Functio
 	w.rollOut(ctx, g, w.deployment(ctx, g, fn))
 }
 
-// hasOneOfEach checks that the Function has just the children that it is to have.
-func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function) {
+// hasOneOfEach checks that the Function has just the children that it is to
+// have, and so many revisions.
+func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function, revisions int) {
 	GinkgoHelper()
-	for _, list := range []client.ObjectList{&corev1.ConfigMapList{}, &appsv1.DeploymentList{}, &corev1.ServiceList{}} {
-		Expect(w.List(ctx, list, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
-		Expect(meta.LenList(list)).To(Equal(1), "%T", list)
+	inline, scaled := fn.Spec.Source.Inline != nil, fn.Spec.ScaleConfig != nil
+	for _, kind := range []struct {
+		list client.ObjectList
+		want bool
+	}{
+		{&appsv1.DeploymentList{}, true}, {&corev1.ServiceList{}, true}, {&corev1.ConfigMapList{}, inline},
+		{&autoscalingv2.HorizontalPodAutoscalerList{}, scaled}, {&policyv1.PodDisruptionBudgetList{}, scaled},
+	} {
+		want := 0
+		if kind.want {
+			want = 1
+		}
+		Expect(w.List(ctx, kind.list, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
+		Expect(meta.LenList(kind.list)).To(Equal(want), "%T", kind.list)
 	}
 	running := w.deployment(ctx, Default, fn)
 	Expect(running.Spec.Template.Spec.Containers[0].Image).To(ContainSubstring("@sha256:"))
-	Expect(w.jobs(ctx, fn.Namespace)).To(HaveEach(HaveField("Status.Conditions", Not(BeEmpty()))), "no Job is left running")
+	for _, job := range w.jobs(ctx, fn.Namespace) {
+		Expect(job.Status.Conditions).NotTo(BeEmpty(), "Job %s is left running", job.Name)
+	}
+	history := w.history(ctx, fn)
+	Expect(history).To(HaveLen(revisions))
+	Expect(slices.Max(slices.Collect(maps.Values(history)))).To(Equal(history[fn.Status.CurrentRevision]), "the newest revision is the current one")
+}
+
+// leftOf are the objects in the Function's namespace, once the garbage
+// collector, which is played, has taken what belongs to the Function.
+func (w *functionWorld) leftOf(ctx context.Context, g Gomega, fn *v1alpha2.Function) []string {
+	var left []string
+	for _, list := range []client.ObjectList{
+		&appsv1.DeploymentList{}, &corev1.ServiceList{}, &corev1.ConfigMapList{}, &batchv1.JobList{}, &appsv1.ControllerRevisionList{},
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{}, &corev1.SecretList{}, &corev1.ServiceAccountList{},
+	} {
+		g.Expect(w.List(ctx, list, client.InNamespace(fn.Namespace))).To(Succeed())
+		g.Expect(meta.EachListItem(list, func(item runtime.Object) error {
+			object := item.(client.Object)
+			left = append(left, fmt.Sprintf("%T %s", object, object.GetName()))
+			if metav1.IsControlledBy(object, fn) {
+				return client.IgnoreNotFound(w.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+			}
+			return nil
+		})).To(Succeed())
+	}
+	return left
 }

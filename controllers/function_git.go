@@ -36,7 +36,7 @@ func (r *FunctionReconciler) pollGit(ctx context.Context, queue workqueue.TypedR
 // while that is not known; no Git server is waited for.
 func (r *FunctionReconciler) gitSource(ctx context.Context, fn *v1alpha2.Function, found *report) (*source.Source, error) {
 	if err := r.deleteConfigMap(ctx, fn); err != nil {
-		return nil, err
+		return nil, found.failed(v1alpha2.ConditionConfigurationReady, v1alpha2.ReasonSourceUpdateFailed, err)
 	}
 	commit, err := r.commit(ctx, fn, found)
 	if err != nil || commit == "" {
@@ -62,6 +62,7 @@ func (r *FunctionReconciler) commit(ctx context.Context, fn *v1alpha2.Function, 
 		return found.unknownCommit(fn, err), nil
 	}
 	if err != nil {
+		found.add(status.GitSourceFailed(err))
 		return "", err
 	}
 	answer, heard := r.Git.Latest(name, git.Interest{
@@ -152,7 +153,7 @@ func (r *FunctionReconciler) remote(ctx context.Context, fn *v1alpha2.Function) 
 		return remote, &credentialError{from.Auth.SecretName, errors.New("it was not found; create it in the Function's namespace")}
 	}
 	if err != nil {
-		return remote, fmt.Errorf("read Secret %s with the credentials for Git: %w", from.Auth.SecretName, err)
+		return remote, fmt.Errorf("read Secret %s of spec.source.gitRepository.auth: %w", from.Auth.SecretName, err)
 	}
 	if remote.Credential, err = git.NewCredential(from.Auth.Type, secret.Data); err != nil {
 		return remote, &credentialError{secret.Name, err}

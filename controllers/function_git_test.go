@@ -184,6 +184,19 @@ func functionGitSpecs(w *functionWorld) {
 		unconfigured(ctx, fn, "Sources update failed, reason: Secret none of spec.source.gitRepository.auth: it was not found; create it")
 	})
 
+	It("says that its Secret can't be read, and goes on once it can", func(ctx SpecContext) {
+		host := newGitHost("ann", "s3cret")
+		host.commit("main", map[string]string{"handler.js": "1"})
+		fn := w.with(ctx, ofRepository(w.newNamespace(ctx), "closed", host.url, "main", "/"), "basic", map[string]string{"username": "ann", "password": "s3cret"})
+		path := "/api/v1/namespaces/" + fn.Namespace + "/secrets/closed-git"
+		w.forbidden.Store(path, true)
+		DeferCleanup(func() { w.forbidden.Delete(path) })
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		unconfigured(ctx, fn, "Sources update failed, reason: read Secret closed-git of spec.source.gitRepository.auth: no permission")
+		w.forbidden.Delete(path)
+		configured(ctx, fn)
+	})
+
 	It("can be changed while the Git server is down", func(ctx SpecContext) {
 		host := newGitHost("", "")
 		host.commit("main", map[string]string{"handler.js": "1"})

@@ -19,13 +19,21 @@ import (
 // reason to. Autoscalers of others for the Function stay as they are.
 func (r *FunctionReconciler) scale(ctx context.Context, fn *v1alpha2.Function, found *report) error {
 	if err := r.autoscale(ctx, fn, found); err != nil {
-		return err
+		return found.failed(v1alpha2.ConditionRunning, v1alpha2.ReasonHorizontalPodAutoscalerFailed, err)
 	}
-	if budget := workload.PodDisruptionBudget(fn); budget != nil {
-		_, err := r.Applier.Apply(ctx, budget)
-		return err
+	if err := r.spare(ctx, fn); err != nil {
+		return found.failed(v1alpha2.ConditionRunning, v1alpha2.ReasonPodDisruptionBudgetFailed, err)
 	}
-	return r.removeChild(ctx, fn, &policyv1.PodDisruptionBudget{})
+	return nil
+}
+
+func (r *FunctionReconciler) spare(ctx context.Context, fn *v1alpha2.Function) error {
+	budget := workload.PodDisruptionBudget(fn)
+	if budget == nil {
+		return r.removeChild(ctx, fn, &policyv1.PodDisruptionBudget{})
+	}
+	_, err := r.Applier.Apply(ctx, budget)
+	return err
 }
 
 func (r *FunctionReconciler) autoscale(ctx context.Context, fn *v1alpha2.Function, found *report) error {

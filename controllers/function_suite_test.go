@@ -91,10 +91,13 @@ type functionWorld struct {
 	registryDown atomic.Bool
 	registryHost string
 	releases     *httptest.Server
-	// metrics and probes are the addresses where the manager answers.
+	// metrics and probes are the addresses where the manager answers; 0 is none.
 	metrics, probes string
 	// registerer takes the metrics; where it is nil, those of each controller are its own.
 	registerer prometheus.Registerer
+
+	// forbidden has the paths that the controller may not read.
+	forbidden sync.Map
 
 	mutex sync.Mutex
 	// writes are the paths that the controllers wrote to.
@@ -106,7 +109,8 @@ func (w *functionWorld) start(ctx context.Context) {
 	GinkgoHelper()
 	w.prepare(ctx)
 	w.registerer = ctrlmetrics.Registry
-	w.runController(w.recordWrites)
+	w.metrics, w.probes = freeAddress(), freeAddress()
+	w.runController(func(next http.RoundTripper) http.RoundTripper { return w.forbid(w.recordWrites(next)) })
 }
 
 // prepare starts an API server and the registries, with what the operator makes.
@@ -116,6 +120,7 @@ func (w *functionWorld) prepare(ctx context.Context) {
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	w.Client, w.config, w.scheme = direct, config, scheme
+	w.metrics, w.probes = "0", "0"
 	w.startRegistries()
 	w.createOriginals(ctx)
 }
@@ -126,7 +131,6 @@ func (w *functionWorld) runController(wrap transport.WrapperFunc) (stop func()) 
 	config := rest.CopyConfig(w.config)
 	config.QPS = -1
 	config.Wrap(wrap)
-	w.metrics, w.probes = freeAddress(), freeAddress()
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: w.scheme, Cache: controllers.FunctionCacheOptions(registrySecretName),
 		Metrics: metricsserver.Options{BindAddress: w.metrics}, HealthProbeBindAddress: w.probes,
@@ -273,30 +277,6 @@ func (w *functionWorld) createOriginals(ctx context.Context) {
 		ImagePullSecrets:             []corev1.LocalObjectReference{{Name: registrySecretName}},
 		AutomountServiceAccountToken: new(false),
 	})).To(Succeed())
-}
-
-func (w *functionWorld) recordWrites(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		if request.Method != http.MethodGet {
-			w.mutex.Lock()
-			w.writes = append(w.writes, request.Method+" "+request.URL.Path)
-			w.mutex.Unlock()
-		}
-		return next.RoundTrip(request)
-	})
-}
-
-// writesTo are the controllers' writes to the namespace so far.
-func (w *functionWorld) writesTo(namespace string) []string {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	var found []string
-	for _, write := range w.writes {
-		if strings.Contains(write, "/namespaces/"+namespace+"/") {
-			found = append(found, write)
-		}
-	}
-	return found
 }
 
 // pushDependencies plays the builder: it publishes a layer.

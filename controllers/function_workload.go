@@ -49,7 +49,7 @@ func (r *report) failed(kind v1alpha2.ConditionType, reason v1alpha2.ConditionRe
 	if lasting || apierrors.IsForbidden(err) {
 		known = corev1.ConditionFalse
 	}
-	r.add(status.Condition(kind, known, reason, err.Error()))
+	r.add(status.Condition(kind, known, reason, status.NotApplied(err)))
 	if !lasting {
 		return err
 	}

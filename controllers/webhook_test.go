@@ -53,7 +53,12 @@ func admissionSpecs(w *functionWorld) {
 			"spec.resourceConfiguration.function: limits memory(32Mi) is less than the 48Mi that nodejs22 needs; raise the limit"),
 		Entry("of a Secret that does not exist yet", func(s *v1alpha2.FunctionSpec) {
 			s.SecretMounts = []v1alpha2.SecretMount{{SecretName: "later", MountPath: "/a"}}
-		}, `spec.secretMounts[0].secretName: Secret "later" does not exist yet in this namespace; the Function waits until it is created`),
+		}, `spec.secretMounts[0].secretName: Secret "later" does not exist yet in this namespace; new Pods can't start until it is created`),
+		Entry("of a Secret that a variable needs", func(s *v1alpha2.FunctionSpec) {
+			s.Env = []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "later"}, Key: "k",
+			}}}}
+		}, `spec.env[0].valueFrom.secretKeyRef: Secret "later" does not exist yet in this namespace; new Pods can't start until it is created with the key "k"`),
 	)
 
 	It("is accepted without a warning once its Secret is there", func(ctx SpecContext) {

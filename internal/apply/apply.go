@@ -52,6 +52,28 @@ func (e *ForeignError) Error() string {
 		e.Kind, client.ObjectKeyFromObject(e.Object))
 }
 
+// WriteError says that an object could not be written.
+type WriteError struct {
+	Kind, Name string
+	// Attempted is what the write would have come to.
+	Attempted Result
+	Err       error
+}
+
+func (e *WriteError) Error() string {
+	return fmt.Sprintf("%s %s %s: %v", e.Verb(), e.Kind, e.Name, e.Err)
+}
+
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Verb of what was attempted.
+func (e *WriteError) Verb() string {
+	if e.Attempted == Created {
+		return "create"
+	}
+	return "update"
+}
+
 // Apply brings the object into the desired state and reads what the API
 // server made of it into desired. An object of the same name with another
 // controller than the desired one's is a ForeignError.
@@ -86,7 +108,7 @@ func (a *Applier) apply(ctx context.Context, desired client.Object, beyond clien
 		}
 	}
 	if err := a.send(ctx, object, live); err != nil {
-		return Unchanged, fmt.Errorf("apply %s %s: %w", kind, desired.GetName(), err)
+		return Unchanged, &WriteError{Kind: kind, Name: desired.GetName(), Attempted: result, Err: err}
 	}
 	if live != nil && live.GetResourceVersion() == object.GetResourceVersion() {
 		result = Unchanged

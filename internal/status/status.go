@@ -3,6 +3,7 @@
 package status
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -64,6 +65,18 @@ func Applied(kind, name string, result apply.Result) []v1alpha2.Condition {
 		verb = "created"
 	}
 	return []v1alpha2.Condition{Condition(v1alpha2.ConditionRunning, corev1.ConditionUnknown, reason, fmt.Sprintf("%s %s %s", kind, name, verb))}
+}
+
+// NotApplied is the message about a child that is not as it has to be
+// (contract/functions.md 2.5).
+func NotApplied(err error) string {
+	if refused, is := errors.AsType[*apply.WriteError](err); is {
+		return fmt.Sprintf("%s %s %s error: %v", refused.Kind, refused.Name, refused.Verb(), refused.Err)
+	}
+	if foreign, is := errors.AsType[*apply.ForeignError](err); is {
+		return fmt.Sprintf("%s %s create error: %v", foreign.Kind, foreign.Object.GetName(), err)
+	}
+	return err.Error()
 }
 
 // Note is a condition's message as the text of an event, which has a bound.

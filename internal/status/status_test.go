@@ -1,6 +1,8 @@
 package status_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +114,25 @@ func TestChildIsReportedWhenItChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := status.Applied(test.kind, "a", test.result); !slices.Equal(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestChildThatIsNotAppliedIsNamedWithTheCause(t *testing.T) {
+	refused := errors.New("closed")
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"not created":     {&apply.WriteError{Kind: "Service", Name: "a", Attempted: apply.Created, Err: refused}, "Service a create error: closed"},
+		"not updated":     {&apply.WriteError{Kind: "Service", Name: "a", Attempted: apply.Updated, Err: refused}, "Service a update error: closed"},
+		"somebody else's": {&apply.ForeignError{Kind: "Service", Object: &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}}}, "Service a create error: Service shop/a exists and belongs to something else; delete it, or rename the owner of this one"},
+		"not read, say":   {fmt.Errorf("read it: %w", refused), "read it: closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := status.NotApplied(test.err); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -71,7 +71,7 @@ func TestFunctionThatWillNotWorkForLongIsWarnedAbout(t *testing.T) {
 	}
 }
 
-func TestEachPlaceThatNamesASecretIsFound(t *testing.T) {
+func TestEachPlaceThatNamesASecretSaysWhatWaitsForIt(t *testing.T) {
 	fn := newFunction()
 	gitFrom(fn, "https://git.local/a")
 	fn.Spec.Source.GitRepository.Auth = &v1alpha2.RepositoryAuth{Type: "basic", SecretName: "git"}
@@ -82,17 +82,17 @@ func TestEachPlaceThatNamesASecretIsFound(t *testing.T) {
 	}
 	fn.Spec.Env = []corev1.EnvVar{{Name: "PLAIN", Value: "v"}, {Name: "NEEDED", ValueFrom: key(nil)}, {Name: "OPTIONAL", ValueFrom: key(new(true))}}
 
-	want := []validation.SecretReference{
-		{Field: "spec.source.gitRepository.auth.secretName", Name: "git"},
-		{Field: "spec.secretMounts[0].secretName", Name: "files"},
-		{Field: "spec.env[1].valueFrom.secretKeyRef", Name: "values"},
+	const absent = " does not exist yet in this namespace; "
+	want := []string{
+		`spec.source.gitRepository.auth.secretName: Secret "git"` + absent + "the source can't be read until it is created",
+		`spec.secretMounts[0].secretName: Secret "files"` + absent + "new Pods can't start until it is created",
+		`spec.env[1].valueFrom.secretKeyRef: Secret "values"` + absent + `new Pods can't start until it is created with the key "k"`,
 	}
-	got := validation.Secrets(fn)
+	var got []string
+	for _, reference := range validation.Secrets(fn) {
+		got = append(got, reference.Missing())
+	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-	const missing = `spec.secretMounts[0].secretName: Secret "files" does not exist yet in this namespace; the Function waits until it is created`
-	if got[1].Missing() != missing {
-		t.Errorf("got %q, want %q", got[1].Missing(), missing)
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

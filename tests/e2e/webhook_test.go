@@ -35,7 +35,7 @@ var _ = Describe("A Function that somebody wrote wrong", func() {
 		Expect(listener.Create(ctx, fn)).To(Succeed())
 		Expect(*warnings).To(ConsistOf(
 			"spec.runtime: nodejs20 is deprecated and gets no security fixes; set spec.runtime to nodejs22",
-			`spec.secretMounts[0].secretName: Secret "later" does not exist yet in this namespace; the Function waits until it is created`))
+			`spec.secretMounts[0].secretName: Secret "later" does not exist yet in this namespace; new Pods can't start until it is created`))
 
 		By("creating what it waits for")
 		Expect(k8s.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "later"}})).To(Succeed())

@@ -321,6 +321,10 @@ const (
 	ReasonHorizontalPodAutoscalerCreated ConditionReason = "HorizontalPodAutoscalerCreated"
 	// ReasonHorizontalPodAutoscalerUpdated: automatic scaling was changed.
 	ReasonHorizontalPodAutoscalerUpdated ConditionReason = "HorizontalPodAutoscalerUpdated"
+	// ReasonHorizontalPodAutoscalerFailed: automatic scaling can't be set up, changed or ended.
+	ReasonHorizontalPodAutoscalerFailed ConditionReason = "HorizontalPodAutoscalerFailed"
+	// ReasonPodDisruptionBudgetFailed: the Pods can't be spared, or not any more, when nodes are drained.
+	ReasonPodDisruptionBudgetFailed ConditionReason = "PodDisruptionBudgetFailed"
 	// ReasonMinReplicasNotAvailable: too few Pods are ready.
 	ReasonMinReplicasNotAvailable ConditionReason = "MinReplicasNotAvailable"
 )
