@@ -23,13 +23,15 @@ type killer struct {
 
 func (k *killer) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		isWrite := request.Method != http.MethodGet && strings.Contains(request.URL.Path, k.path)
+		isWrite := request.Method != http.MethodGet && !request.URL.Query().Has("dryRun") && strings.Contains(request.URL.Path, k.path)
 		if k.dead() {
 			return nil, errors.New("the controller is dead")
 		}
 		response, err := next.RoundTrip(request)
-		// Events are not on the way: they are sent when there is time.
-		if isWrite && !strings.HasSuffix(request.URL.Path, "/events") && k.count(request) {
+		// Events are not on the way: they are sent when there is time. Nor is
+		// what is refused: it would be for all who come after.
+		isDone := err == nil && response.StatusCode < http.StatusBadRequest
+		if isWrite && isDone && !strings.HasSuffix(request.URL.Path, "/events") && k.count(request) {
 			response.Body.Close()
 			return nil, errors.New("the controller died")
 		}

@@ -70,6 +70,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("drift", func() { functionDriftSpecs(world) })
 	Describe("of the original implementation", func() { functionOfOriginalSpecs(world) })
 	Describe("scaling", func() { functionScalingSpecs(world) })
+	Describe("of the original", func() { functionUpgradeSpecs(world) })
 	Describe("admission", Ordered, func() { admissionSpecs(world) })
 	Describe("from Git", func() { functionGitSpecs(world) })
 })

@@ -19,11 +19,12 @@ import (
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/health"
+	"kyma-project.io/serverless/internal/module"
 )
 
 // registryFinalizer keeps the base registry Secret until its copies are gone
 // (contract/functions.md 3.9).
-const registryFinalizer = "serverless.kyma-project.io/finalizer-registry-config"
+const registryFinalizer = module.RegistryFinalizer
 
 // NamespaceReconciler sets up a namespace when its first Function comes, and
 // clears it after the last one (docs/decisions/namespace-setup.md).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,7 +63,7 @@ func (r *ServerlessReconciler) registry(ctx context.Context, serverless *v1alpha
 	if kind == module.RegistryK3d {
 		return module.K3dRegistry(current), warning, nil
 	}
-	httpSecret, err := r.secret(ctx, serverless.Namespace, module.RegistryName)
+	httpSecret, err := r.httpSecret(ctx, serverless.Namespace)
 	if err != nil {
 		return module.Registry{}, "", err
 	}
@@ -71,6 +72,23 @@ func (r *ServerlessReconciler) registry(ctx context.Context, serverless *v1alpha
 		return module.Registry{}, "", err
 	}
 	return module.InternalRegistry(current, httpSecret, nodePort), warning, nil
+}
+
+// httpSecret returns the HTTP secret of the module's own registry, or "".
+func (r *ServerlessReconciler) httpSecret(ctx context.Context, namespace string) (string, error) {
+	kept, err := r.secret(ctx, namespace, module.RegistryName)
+	if err != nil {
+		return "", err
+	}
+	if text := module.HTTPSecret(kept, nil); text != "" {
+		return text, nil
+	}
+	running := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: namespace, Name: module.RegistryName}
+	if err := r.Live.Get(ctx, key, running); client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get Deployment %s: %w", key, err)
+	}
+	return module.HTTPSecret(kept, running), nil
 }
 
 // secret returns a Secret, or nil if there is none.

@@ -29,6 +29,9 @@ const (
 	// removalInterval is how often the uninstallation looks for what was not
 	// watched; most of its steps are woken by a watch.
 	removalInterval = time.Second
+	// waitingInterval is how often Pods are looked at that keep the module from
+	// being ready; they are not watched.
+	waitingInterval = 2 * time.Second
 	// cacheDelay is how long the cache is given to learn of a write.
 	cacheDelay = 100 * time.Millisecond
 )
@@ -50,6 +53,9 @@ type ServerlessReconciler struct {
 	Images       module.Images
 	Installation *installation.Installation
 	Recorder     events.EventRecorder
+	// RegistryInterval is how often the user's registry Secret is read: it bears
+	// no label of ours, and all Secrets of a cluster are too many to watch.
+	RegistryInterval time.Duration
 }
 
 // Reconcile takes one Serverless resource a step further.
@@ -112,12 +118,16 @@ func (r *ServerlessReconciler) install(ctx context.Context, serverless *v1alpha1
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	}
-	result := ctrl.Result{RequeueAfter: retryAfter}
-	unready, err := r.apply(ctx, serverless.Namespace, configuration, capabilities)
+	unready, applyAfter, err := r.apply(ctx, serverless, configuration, capabilities)
+	result := ctrl.Result{RequeueAfter: sooner(retryAfter, applyAfter)}
+	if kind, _ := module.ChooseRegistry(serverless.Spec); kind == module.RegistryExternal {
+		result.RequeueAfter = sooner(result.RequeueAfter, r.RegistryInterval)
+	}
 	switch {
 	case err != nil:
 		return ctrl.Result{}, r.fail(ctx, serverless, module.InstallationFailed(configuration, err), err)
 	case len(unready) > 0:
+		result.RequeueAfter = sooner(result.RequeueAfter, waitingInterval)
 		return result, r.publish(ctx, serverless, module.Waiting(configuration, unready))
 	default:
 		return result, r.publish(ctx, serverless, module.Installed(configuration))
@@ -136,30 +146,40 @@ func (r *ServerlessReconciler) addFinalizer(ctx context.Context, serverless *v1a
 }
 
 // apply renders the chart for the configuration, applies it, and tells what is
-// not ready.
-func (r *ServerlessReconciler) apply(ctx context.Context, namespace string, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, error) {
-	release := chart.Release{Name: module.Release, Namespace: namespace}
+// not ready. When all is, it removes what a former implementation left. It
+// returns when to go on, if no watch would tell.
+func (r *ServerlessReconciler) apply(ctx context.Context, serverless *v1alpha1.Serverless, configuration module.Configuration, capabilities *chartutil.Capabilities) ([]string, time.Duration, error) {
+	release := chart.Release{Name: module.Release, Namespace: serverless.Namespace}
 	objects, err := r.Chart.Render(release, configuration.Values(r.Images), capabilities)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if err := r.Installation.Apply(ctx, objects); err != nil {
-		return nil, err
+	going, err := r.Installation.Apply(ctx, objects)
+	if err != nil || len(going) > 0 {
+		return going, removalInterval, err
 	}
-	return r.Installation.Unready(ctx, objects)
+	unready, err := r.Installation.Unready(ctx, objects)
+	if err != nil || len(unready) > 0 {
+		return unready, 0, err
+	}
+	applyAfter, err := r.removeFormer(ctx, serverless, objects)
+	return nil, applyAfter, err
 }
 
 // uninstall removes the module, unless Functions are left: they would lose
 // what they run on.
 func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alpha1.Serverless) (ctrl.Result, error) {
+	if held, err := r.isHeld(ctx, serverless); err != nil || !held {
+		return ctrl.Result{}, err
+	}
 	functions, err := r.Installation.Functions(ctx)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
 	}
-	if functions > 0 {
+	if functions.Count > 0 {
 		return ctrl.Result{RequeueAfter: blockedInterval}, r.publish(ctx, serverless, module.UninstallationBlocked(functions))
 	}
-	progress, err := r.Installation.Remove(ctx)
+	progress, err := r.Installation.Remove(ctx, serverless.Namespace)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
 	}
@@ -177,8 +197,33 @@ func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alph
 	return ctrl.Result{}, nil
 }
 
-// fail publishes a failure and returns its cause, so that it is tried again.
+// sooner returns the shorter of two delays, of which zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// isHeld tells if the finalizer is still there: the cache may not have learnt
+// that it is gone, and what came since is not this resource's to remove.
+func (r *ServerlessReconciler) isHeld(ctx context.Context, serverless *v1alpha1.Serverless) (bool, error) {
+	list := &v1alpha1.ServerlessList{}
+	err := r.Live.List(ctx, list, client.InNamespace(serverless.Namespace), client.MatchingFields{"metadata.name": serverless.Name})
+	if err != nil {
+		return false, fmt.Errorf("look for the resource: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(item v1alpha1.Serverless) bool {
+		return item.UID == serverless.UID && controllerutil.ContainsFinalizer(&item, v1alpha1.Finalizer)
+	}), nil
+}
+
+// fail publishes a failure and returns its cause, so that it is tried again. A
+// conflict is none: another write came in between, which is soon known.
 func (r *ServerlessReconciler) fail(ctx context.Context, serverless *v1alpha1.Serverless, report module.Report, cause error) error {
+	if apierrors.IsConflict(cause) {
+		return cause
+	}
 	if err := r.publish(ctx, serverless, report); err != nil {
 		return err
 	}

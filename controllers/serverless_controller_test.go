@@ -21,7 +21,7 @@ import (
 const kymaSystem = "kyma-system"
 
 // One resource is in effect in a cluster, so the specs run one after another.
-var _ = Describe("Serverless", Ordered, func() {
+var _ = Describe("Serverless", Ordered, ContinueOnFailure, func() {
 	var world *operatorWorld
 
 	BeforeAll(func() { world = startOperator() })
@@ -230,7 +230,7 @@ var _ = Describe("Serverless", Ordered, func() {
 			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			g.Expect(object.Status.State).To(Equal(v1alpha1.StateWarning))
 			g.Expect(object).To(haveCondition("Deleted", metav1.ConditionFalse, "DeletionErr",
-				"found 1 items with VersionKind serverless.kyma-project.io/v1alpha2"))
+				"found 1 items with VersionKind serverless.kyma-project.io/v1alpha2: default/f"))
 		}).Should(Succeed())
 
 		Expect(world.Delete(ctx, function)).To(Succeed())
@@ -317,6 +317,8 @@ var _ = Describe("Serverless", Ordered, func() {
 		}).Should(Succeed())
 		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
 	})
+	removalSpecs(func() *operatorWorld { return world })
+	upgradeSpecs(func() *operatorWorld { return world })
 	monitoringSpecs(func() *operatorWorld { return world })
 	settingsSpecs(func() *operatorWorld { return world })
 	manifestSpecs(func() *operatorWorld { return world })

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,11 +19,14 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"k8s.io/client-go/util/retry"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
@@ -39,27 +43,46 @@ type operatorWorld struct {
 	client.Client
 	// writes counts what the operator wrote, dry runs left out.
 	writes *atomic.Int64
+	// config has the operator's permissions.
+	config *rest.Config
+	scheme *runtime.Scheme
 }
 
 // startOperator starts an API server and the operator.
 func startOperator() *operatorWorld {
 	GinkgoHelper()
+	world := newOperatorWorld()
+	world.runOperator(world.counting)
+	return world
+}
+
+// newOperatorWorld starts an API server.
+func newOperatorWorld() *operatorWorld {
+	GinkgoHelper()
 	config, scheme := startAPIServer("operator.kyma-project.io_serverlesses.yaml")
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-
+	Expect(direct.Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
 	// The operator may do what its manifest says, and no more.
-	config = asOperator(config, direct)
-	world := &operatorWorld{Client: direct, writes: &atomic.Int64{}}
-	mgr, err := ctrl.NewManager(world.counting(config), ctrl.Options{
-		Scheme:  scheme,
+	return &operatorWorld{Client: direct, writes: &atomic.Int64{}, config: asOperator(config, direct), scheme: scheme}
+}
+
+// runOperator runs one with its requests wrapped, until stop is called or the specs are over.
+func (w *operatorWorld) runOperator(wrap transport.WrapperFunc) (stop func()) {
+	GinkgoHelper()
+	config := rest.CopyConfig(w.config)
+	config.Wrap(wrap)
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  w.scheme,
 		Cache:   controllers.ServerlessCacheOptions(),
 		Metrics: metricsserver.Options{BindAddress: "0"},
+		// Specs run several operators in one process.
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: scheme, Mapper: mgr.GetRESTMapper()})
+	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: w.scheme, Mapper: mgr.GetRESTMapper()})
 	Expect(err).NotTo(HaveOccurred())
-	cluster, err := discovery.NewDiscoveryClientForConfig(config)
+	cluster, err := discovery.NewDiscoveryClientForConfig(w.config)
 	Expect(err).NotTo(HaveOccurred())
 	parts, err := chart.Load(charts.Serverless, "serverless")
 	Expect(err).NotTo(HaveOccurred())
@@ -76,20 +99,21 @@ func startOperator() *operatorWorld {
 			FunctionWebhook:    "registry.test/function-webhook:1",
 			Runtimes:           map[string]string{"nodejs22": "registry.test/function-runtime-nodejs22:1", "nodejs24": "registry.test/function-runtime-nodejs24:1"},
 		},
-		Installation: installation.New(live, mgr.GetClient()),
-		Recorder:     mgr.GetEventRecorder("serverless-operator"),
+		Installation:     installation.New(live, mgr.GetClient()),
+		Recorder:         mgr.GetEventRecorder("serverless-operator"),
+		RegistryInterval: time.Second,
 	}
 	Expect(reconciler.SetupWithManager(mgr)).To(Succeed())
 
-	ctx, cancel := context.WithCancel(context.Background())
+	running, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- mgr.Start(ctx) }()
-	DeferCleanup(func() {
+	go func() { stopped <- mgr.Start(running) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		Expect(<-stopped).To(Succeed())
 	})
-	Expect(world.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
-	return world
+	DeferCleanup(stop)
+	return stop
 }
 
 // asOperator returns a configuration with the permissions of config/rbac.
@@ -110,20 +134,15 @@ func asOperator(config *rest.Config, direct client.Client) *rest.Config {
 	return restricted
 }
 
-// counting returns a configuration whose writes are counted. Events are left
-// out: they follow from writes of the status.
-func (w *operatorWorld) counting(config *rest.Config) *rest.Config {
-	counted := rest.CopyConfig(config)
-	counted.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(request *http.Request) (*http.Response, error) {
-			reads := request.Method == http.MethodGet || request.URL.Query().Has("dryRun")
-			if !reads && !strings.Contains(request.URL.Path, "/events") {
-				w.writes.Add(1)
-			}
-			return next.RoundTrip(request)
-		})
+// counting counts writes. Events are left out: they follow from writes of the status.
+func (w *operatorWorld) counting(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		reads := request.Method == http.MethodGet || request.URL.Query().Has("dryRun")
+		if !reads && !strings.Contains(request.URL.Path, "/events") {
+			w.writes.Add(1)
+		}
+		return next.RoundTrip(request)
 	})
-	return counted
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -174,13 +193,27 @@ func (w *operatorWorld) makeAvailable(ctx context.Context, g Gomega, namespace s
 	list := &appsv1.DeploymentList{}
 	g.Expect(w.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 	for _, deployment := range list.Items {
+		if deployment.DeletionTimestamp != nil {
+			collect(ctx, g, w, &deployment)
+			continue
+		}
 		if deployment.Status.ObservedGeneration == deployment.Generation {
 			continue
 		}
 		deployment.Status.ObservedGeneration = deployment.Generation
 		deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
+		replicas := *deployment.Spec.Replicas
+		deployment.Status.Replicas, deployment.Status.UpdatedReplicas = replicas, replicas
+		deployment.Status.ReadyReplicas, deployment.Status.AvailableReplicas = replicas, replicas
 		g.Expect(w.Status().Update(ctx, &deployment)).To(Succeed())
 	}
+}
+
+// collect plays the garbage collector: the Pods of a Deployment are gone.
+func collect(ctx context.Context, g Gomega, w *operatorWorld, deployment *appsv1.Deployment) {
+	former := deployment.DeepCopy()
+	deployment.Finalizers = nil
+	g.Expect(client.IgnoreNotFound(w.Patch(ctx, deployment, client.MergeFrom(former)))).To(Succeed())
 }
 
 // settles waits until the operator writes no more, and returns its number of

@@ -3,16 +3,19 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -23,6 +26,13 @@ import (
 	"kyma-project.io/serverless/api/operator/v1alpha1"
 	"kyma-project.io/serverless/internal/installation"
 	"kyma-project.io/serverless/internal/module"
+)
+
+// How soon and how seldom a failed reconciliation is tried again. Who has
+// removed the cause looks for the effect, so the last is short.
+const (
+	retryFirst = 100 * time.Millisecond
+	retryLast  = 20 * time.Second
 )
 
 // ServerlessCacheOptions limits the operator's cache to what it manages. Only
@@ -52,17 +62,18 @@ func (r *ServerlessReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	metadataToAll := handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, object *metav1.PartialObjectMetadata) []reconcile.Request {
 		return r.all(ctx, object)
 	})
-	controller := ctrl.NewControllerManagedBy(mgr).
+	built := ctrl.NewControllerManagedBy(mgr).
 		Named("serverless").
+		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryLast)}).
 		For(&v1alpha1.Serverless{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// When the one in effect is gone, another one may take its place.
 		Watches(&v1alpha1.Serverless{}, enqueueAll, builder.WithPredicates(deletions())).
 		WatchesRawSource(source.TypedKind(tracingServices, metadataOf(corev1.SchemeGroupVersion.WithKind("Service")), metadataToAll)).
 		WatchesRawSource(source.TypedKind(monitors, metadataOf(definitions), metadataToAll))
 	for _, kind := range installation.Kinds {
-		controller = controller.WatchesMetadata(metadataOf(kind), enqueueAll)
+		built = built.WatchesMetadata(metadataOf(kind), enqueueAll)
 	}
-	return controller.Complete(r)
+	return built.Complete(r)
 }
 
 // addNamed adds a cache of its own for the objects of the name, whoever made

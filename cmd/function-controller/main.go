@@ -25,6 +25,7 @@ import (
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/logging"
 	"kyma-project.io/serverless/internal/metrics"
+	"kyma-project.io/serverless/internal/module"
 	"kyma-project.io/serverless/internal/workload"
 )
 
@@ -88,7 +89,7 @@ func newManager(options *options) (manager.Manager, error) {
 		Metrics:                       metricsserver.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.probeAddress,
 		LeaderElection:                options.leaderElect,
-		LeaderElectionID:              "serverless-controller-leader-election-helper",
+		LeaderElectionID:              module.ControllerLeaseName,
 		LeaderElectionNamespace:       options.baseNamespace,
 		LeaderElectionReleaseOnCancel: true,
 	})

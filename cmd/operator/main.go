@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -119,6 +120,8 @@ func addReconciler(mgr ctrl.Manager, parts *chart.Chart, images module.Images) e
 		Images:       images,
 		Installation: present,
 		Recorder:     mgr.GetEventRecorder("serverless-operator"),
+
+		RegistryInterval: time.Minute,
 	}
 	if err := reconciler.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up reconciler: %w", err)

@@ -3,9 +3,9 @@ package installation
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/fluxcd/pkg/ssa"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +17,9 @@ type Installation struct {
 	live     client.Client
 	observed client.Reader
 	server   *ssa.ResourceManager
+	// formerGone says that nothing is left of other implementations, so that
+	// they are not looked for at each reconciliation.
+	formerGone atomic.Bool
 }
 
 // New returns the installation in a cluster. live reads from the API server;
@@ -32,43 +35,29 @@ func New(live client.Client, observed client.Reader) *Installation {
 }
 
 // Apply makes the cluster's objects equal to the rendered ones and deletes
-// those no longer rendered. What is equal already is not written.
-func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstructured) error {
+// those no longer rendered. What is equal already is not written. It returns
+// what has to be gone first; until then nothing is applied.
+func (i *Installation) Apply(ctx context.Context, rendered []*unstructured.Unstructured) (going []string, err error) {
 	Stamp(rendered)
-	if err := i.keepVolumeSizes(ctx, rendered); err != nil {
-		return err
+	if going, err = i.formerController(ctx, rendered); err != nil || len(going) > 0 {
+		return going, err
 	}
-	for _, stage := range stages(rendered) {
-		if _, err := i.server.ApplyAll(ctx, stage, applyOptions()); err != nil {
-			return fmt.Errorf("apply objects: %w", err)
-		}
+	if err := i.makeWay(ctx, rendered); err != nil {
+		return nil, err
+	}
+	if err := i.applyStages(ctx, rendered); err != nil {
+		return nil, err
 	}
 	found, err := i.inventory(ctx, i.observed)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, object := range surplus(found, rendered) {
 		if err := i.delete(ctx, &object); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
-}
-
-// stages parts objects into those that must be there before others can be
-// checked, and the others: the API server refuses a binding, even to try it,
-// as long as the role is not there to compare with the operator's permissions.
-func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructured {
-	var definitions, others []*unstructured.Unstructured
-	for _, object := range rendered {
-		switch object.GetKind() {
-		case "CustomResourceDefinition", "ClusterRole", "Role", "PriorityClass":
-			definitions = append(definitions, object)
-		default:
-			others = append(others, object)
-		}
-	}
-	return [][]*unstructured.Unstructured{definitions, others}
+	return nil, nil
 }
 
 // applyOptions let fields that someone added by kubectl go, too; by
@@ -76,6 +65,7 @@ func stages(rendered []*unstructured.Unstructured) [][]*unstructured.Unstructure
 // what `kubectl rollout restart` adds: to revert it would restart once more.
 func applyOptions() ssa.ApplyOptions {
 	options := ssa.DefaultApplyOptions()
+	options.Cleanup.Annotations = []string{formerAnnotation}
 	for _, manager := range []string{
 		"kubectl-client-side-apply", "kubectl-edit", "kubectl-patch", "kubectl-set", "kubectl-label",
 		"kubectl-annotate", "kubectl-scale", "kubectl-replace", "before-first-apply",
@@ -88,37 +78,18 @@ func applyOptions() ssa.ApplyOptions {
 
 // delete deletes the very object that was observed, if it is still there.
 func (i *Installation) delete(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+	return i.deleteBy(ctx, object, metav1.DeletePropagationBackground)
+}
+
+func (i *Installation) deleteBy(ctx context.Context, object *metav1.PartialObjectMetadata, propagation metav1.DeletionPropagation) error {
 	if object.DeletionTimestamp != nil {
 		return nil
 	}
 	uid := object.UID
 	err := i.live.Delete(ctx, object,
-		client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		client.Preconditions{UID: &uid}, client.PropagationPolicy(propagation))
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete %s %s: %w", object.Kind, client.ObjectKeyFromObject(object), err)
-	}
-	return nil
-}
-
-// keepVolumeSizes lets volume claims keep the size they have in the cluster:
-// users may enlarge them, and nothing may shrink them.
-func (i *Installation) keepVolumeSizes(ctx context.Context, rendered []*unstructured.Unstructured) error {
-	for _, object := range rendered {
-		if object.GetKind() != "PersistentVolumeClaim" {
-			continue
-		}
-		claim := &corev1.PersistentVolumeClaim{}
-		err := i.live.Get(ctx, client.ObjectKeyFromObject(object), claim)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("get volume claim %s: %w", client.ObjectKeyFromObject(object), err)
-		}
-		size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
-		if err := unstructured.SetNestedField(object.Object, size.String(), "spec", "resources", "requests", "storage"); err != nil {
-			return fmt.Errorf("keep size of volume claim %s: %w", client.ObjectKeyFromObject(object), err)
-		}
 	}
 	return nil
 }

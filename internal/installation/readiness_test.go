@@ -1,6 +1,7 @@
 package installation
 
 import (
+	"errors"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -9,38 +10,94 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func TestWhyUnavailable(t *testing.T) {
+func TestWhyUnready(t *testing.T) {
 	condition := func(kind appsv1.DeploymentConditionType, status corev1.ConditionStatus, message string) appsv1.DeploymentCondition {
 		return appsv1.DeploymentCondition{Type: kind, Status: status, Message: message}
 	}
+	available := condition(appsv1.DeploymentAvailable, corev1.ConditionTrue, "fine")
+	unavailable := condition(appsv1.DeploymentAvailable, corev1.ConditionFalse, "no replicas")
 	for _, test := range []struct {
-		name       string
-		observed   int64
-		conditions []appsv1.DeploymentCondition
-		want       string
+		name   string
+		status appsv1.DeploymentStatus
+		want   string
 	}{
-		{"not observed", 0, nil, "its change is not observed yet"},
-		{"no status", 1, nil, "it has no status yet"},
-		{"available", 1, []appsv1.DeploymentCondition{condition(appsv1.DeploymentAvailable, corev1.ConditionTrue, "fine")}, ""},
-		{"available before", 0, []appsv1.DeploymentCondition{condition(appsv1.DeploymentAvailable, corev1.ConditionTrue, "fine")},
-			"its change is not observed yet"},
-		{"unavailable", 1, []appsv1.DeploymentCondition{condition(appsv1.DeploymentAvailable, corev1.ConditionFalse, "no replicas")}, "no replicas"},
-		{"pods refused", 1, []appsv1.DeploymentCondition{
-			condition(appsv1.DeploymentAvailable, corev1.ConditionFalse, "no replicas"),
-			condition(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "quota exceeded")}, "quota exceeded"},
-		{"stuck, the former one runs", 1, []appsv1.DeploymentCondition{
-			condition(appsv1.DeploymentAvailable, corev1.ConditionTrue, "fine"),
-			condition(appsv1.DeploymentProgressing, corev1.ConditionFalse, "deadline exceeded")}, "deadline exceeded"},
+		{"not observed", appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{available}}, "its change is not observed yet"},
+		{"no status", appsv1.DeploymentStatus{ObservedGeneration: 1}, "it has no status yet"},
+		{"unavailable", appsv1.DeploymentStatus{ObservedGeneration: 1, Conditions: []appsv1.DeploymentCondition{unavailable}}, "no replicas"},
+		{"pods refused", appsv1.DeploymentStatus{ObservedGeneration: 1, Conditions: []appsv1.DeploymentCondition{
+			unavailable, condition(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "quota exceeded")}}, "quota exceeded"},
+		{"stuck, the former one runs", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, AvailableReplicas: 2,
+			Conditions: []appsv1.DeploymentCondition{available, condition(appsv1.DeploymentProgressing, corev1.ConditionFalse, "deadline exceeded")}},
+			"deadline exceeded"},
+		{"one updated", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 1, AvailableReplicas: 2,
+			Conditions: []appsv1.DeploymentCondition{available}}, "1 of 2 replicas are updated"},
+		{"a former one left", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 2,
+			Conditions: []appsv1.DeploymentCondition{available}}, "1 former replicas still run"},
+		{"one not ready", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1,
+			Conditions: []appsv1.DeploymentCondition{available}}, "1 of 2 replicas are available"},
+		{"complete", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2,
+			Conditions: []appsv1.DeploymentCondition{available}}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			deployment := &appsv1.Deployment{
-				ObjectMeta: metav1.ObjectMeta{Generation: 1},
-				Status:     appsv1.DeploymentStatus{ObservedGeneration: test.observed, Conditions: test.conditions},
+				ObjectMeta: metav1.ObjectMeta{Generation: 1}, Spec: appsv1.DeploymentSpec{Replicas: new(int32(2))}, Status: test.status,
 			}
-			if got := whyUnavailable(deployment); got != test.want {
+			if got := whyUnready(deployment); got != test.want {
 				t.Errorf("why %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestPodTrouble(t *testing.T) {
+	pod := func(status corev1.ContainerStatus) corev1.Pod {
+		status.Name = "manager"
+		return corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kyma-system", Name: "p"},
+			Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{status}},
+		}
+	}
+	terminated := func(code int32) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error"}}
+	}
+	backOff := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	ended := "Pod p: container manager ended with exit code 2 (Error); its log says why: kubectl logs -n kyma-system p -c manager --previous"
+	going := pod(corev1.ContainerStatus{State: terminated(2)})
+	going.DeletionTimestamp = &metav1.Time{}
+	unschedulable := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available"}}}}
+	for _, test := range []struct {
+		name string
+		pods []corev1.Pod
+		want string
+	}{
+		{"none", nil, ""},
+		{"starting", []corev1.Pod{pod(corev1.ContainerStatus{})}, ""},
+		{"no image", []corev1.Pod{pod(corev1.ContainerStatus{State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"}}})}, "Pod p: ImagePullBackOff: no such image"},
+		{"no node", []corev1.Pod{unschedulable}, "Pod p can't be scheduled: 0/1 nodes are available"},
+		{"ended", []corev1.Pod{pod(corev1.ContainerStatus{State: terminated(2)})}, ended},
+		{"crash loop", []corev1.Pod{pod(corev1.ContainerStatus{State: backOff, LastTerminationState: terminated(2)})}, ended},
+		{"recovered", []corev1.Pod{pod(corev1.ContainerStatus{Ready: true, LastTerminationState: terminated(2)})}, ""},
+		{"going", []corev1.Pod{going}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := podTrouble(test.pods); got != test.want {
+				t.Errorf("trouble %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestRefusalsAreNamedAndCounted(t *testing.T) {
+	errs := []error{errors.New("a"), errors.New("b"), errors.New("c"), errors.New("d"), errors.New("e")}
+	for count, want := range map[int]string{1: "a", 3: "a; b; c", 5: "a; b; c; and 2 more objects"} {
+		if got := summarize(errs[:count]); got.Error() != want || !errors.Is(got, errs[0]) {
+			t.Errorf("summary of %d: %q, want %q", count, got, want)
+		}
+	}
+	if err := summarize(nil); err != nil {
+		t.Errorf("summary of nothing: %v", err)
 	}
 }
 

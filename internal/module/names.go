@@ -16,6 +16,15 @@ const (
 	// RegistryPortName names the port of the registry's Service.
 	RegistryPortName = "http-registry"
 
+	// ControllerName names the function controller's Deployment.
+	ControllerName = "serverless-ctrl-mngr"
+	// ControllerLeaseName names the lease by which one of several function
+	// controllers works.
+	ControllerLeaseName = "serverless-controller-leader-election-helper"
+	// RegistryFinalizer is the function controller's: it keeps the registry
+	// Secret until its copies are gone.
+	RegistryFinalizer = "serverless.kyma-project.io/finalizer-registry-config"
+
 	// TracingServiceName names the Service that the Telemetry module offers for traces.
 	TracingServiceName = "telemetry-otlp-traces"
 

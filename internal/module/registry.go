@@ -1,10 +1,12 @@
 package module
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"strconv"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"kyma-project.io/serverless/api/operator/v1alpha1"
@@ -93,15 +95,31 @@ func K3dRegistry(current *corev1.Secret) Registry {
 
 // InternalRegistry returns the module's own registry, with the credentials and
 // the HTTP secret that it has already; nothing of it restarts for new ones.
-func InternalRegistry(current, httpSecret *corev1.Secret, nodePort int32) Registry {
-	registry := Registry{Internal: true, NodePort: nodePort, Credentials: keepCredentials(current, true)}
-	if httpSecret != nil {
-		registry.HTTPSecret = string(httpSecret.Data["secret"])
+func InternalRegistry(current *corev1.Secret, httpSecret string, nodePort int32) Registry {
+	return Registry{
+		Internal: true, NodePort: nodePort,
+		Credentials: keepCredentials(current, true),
+		HTTPSecret:  cmp.Or(httpSecret, rand.Text()),
 	}
-	if registry.HTTPSecret == "" {
-		registry.HTTPSecret = rand.Text()
+}
+
+// HTTPSecret returns the HTTP secret of the registry that runs, or "". The
+// original has it in its Deployment's environment (contract/functions.md 5).
+func HTTPSecret(kept *corev1.Secret, running *appsv1.Deployment) string {
+	if kept != nil && len(kept.Data["secret"]) > 0 {
+		return string(kept.Data["secret"])
 	}
-	return registry
+	if running == nil {
+		return ""
+	}
+	for _, container := range running.Spec.Template.Spec.Containers {
+		for _, variable := range container.Env {
+			if variable.Name == "REGISTRY_HTTP_SECRET" {
+				return variable.Value
+			}
+		}
+	}
+	return ""
 }
 
 // keepCredentials returns the credentials in the Secret in use if it is ours

@@ -3,6 +3,7 @@ package module_test
 import (
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -61,7 +62,7 @@ func TestCredentialsAreKeptForTheSameRegistry(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			registry := module.K3dRegistry(test.current)
 			if test.internal {
-				registry = module.InternalRegistry(test.current, nil, 32137)
+				registry = module.InternalRegistry(test.current, "", 32137)
 			}
 			if kept := registry.Credentials == (module.Credentials{Username: "u", Password: "p"}); kept != test.kept {
 				t.Errorf("kept: %v, want %v", kept, test.kept)
@@ -70,6 +71,34 @@ func TestCredentialsAreKeptForTheSameRegistry(t *testing.T) {
 				t.Error("credentials are empty")
 			}
 		})
+	}
+}
+
+func TestHTTPSecretIsTheOneInUse(t *testing.T) {
+	kept := &corev1.Secret{Data: map[string][]byte{"secret": []byte("ours")}}
+	running := &appsv1.Deployment{}
+	running.Spec.Template.Spec.Containers = []corev1.Container{{Env: []corev1.EnvVar{
+		{Name: "REGISTRY_AUTH", Value: "htpasswd"}, {Name: "REGISTRY_HTTP_SECRET", Value: "former"},
+	}}}
+	for name, test := range map[string]struct {
+		kept    *corev1.Secret
+		running *appsv1.Deployment
+		want    string
+	}{
+		"nothing there":                {nil, nil, ""},
+		"ours":                         {kept, running, "ours"},
+		"the original's":               {nil, running, "former"},
+		"the original's, ours empty":   {&corev1.Secret{}, running, "former"},
+		"a Deployment without the one": {nil, &appsv1.Deployment{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := module.HTTPSecret(test.kept, test.running); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+	if module.InternalRegistry(nil, "", 1).HTTPSecret == "" {
+		t.Error("none is made where there is none")
 	}
 }
 

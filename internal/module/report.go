@@ -95,9 +95,8 @@ func Uninstalling(progress string) Report {
 }
 
 // UninstallationBlocked reports that Functions are left, which the user has to delete.
-func UninstallationBlocked(functions int) Report {
-	return deletion(v1alpha1.StateWarning, metav1.ConditionFalse, v1alpha1.ReasonDeletionErr,
-		fmt.Sprintf("found %d items with VersionKind serverless.kyma-project.io/v1alpha2", functions))
+func UninstallationBlocked(functions Functions) Report {
+	return deletion(v1alpha1.StateWarning, metav1.ConditionFalse, v1alpha1.ReasonDeletionErr, functions.String())
 }
 
 // UninstallationFailed reports that objects can't be deleted.

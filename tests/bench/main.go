@@ -69,6 +69,7 @@ var suites = []struct {
 }{
 	{[]string{"edit_to_answer", "second_function", "first_build"}, measureWaiting},
 	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
+	{[]string{"operator_rest_memory", "operator_rest_writes"}, measureOperator},
 }
 
 func usage() string {

@@ -2,64 +2,73 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"kyma-project.io/serverless/tests/controlplane"
 )
 
 const (
-	// settle is the time after the last one runs until the controller is
-	// taken to be at rest: its last events are out, and its heap was collected.
+	// settle is the time until a program is taken to be at rest: its last
+	// events are out, and its heap was collected.
 	settle = 30 * time.Second
 	// resting is how long it is watched then.
 	resting = 2 * time.Minute
 )
 
-// atRest leaves the controller alone with a fleet.
-func (s *scale) atRest(ctx context.Context) ([]measurement, error) {
-	f := fleet{client: s.client, name: "resting", size: s.size}
-	if err := f.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := s.createFunctions(ctx, f); err != nil {
-		return nil, err
-	}
-	note("%d Functions run; the controller is left alone for %s", f.size, settle+resting)
-	if err := s.leaveAlone(ctx, settle); err != nil {
-		return nil, err
+// rest is what a program takes while nothing happens.
+type rest struct {
+	// memory is resident, in bytes.
+	memory int64
+	// writes are those to the API server but renewals of leases.
+	writes int
+}
+
+// measureRest leaves a program alone, whose requests the control plane audits.
+func measureRest(ctx context.Context, plane *controlplane.ControlPlane, program *controlplane.Process) (rest, error) {
+	if err := leaveAlone(ctx, program, settle); err != nil {
+		return rest{}, err
 	}
 	begin := time.Now()
-	if err := s.leaveAlone(ctx, resting); err != nil {
-		return nil, err
+	if err := leaveAlone(ctx, program, resting); err != nil {
+		return rest{}, err
 	}
-	requests, err := s.plane.Requests(begin, time.Now())
+	requests, err := plane.Requests(begin, time.Now())
 	if err != nil {
-		return nil, err
+		return rest{}, err
 	}
-	memory, err := s.module.controller.ResidentMemory()
-	if err != nil {
-		return nil, err
+	measured := rest{}
+	if measured.memory, err = program.ResidentMemory(); err != nil {
+		return rest{}, err
 	}
-	writes, leases := 0, 0
+	leases := 0
 	for _, request := range requests {
 		switch {
 		case request.IsWrite() && request.IsLease():
 			leases++
 		case request.IsWrite():
-			writes++
+			measured.writes++
 			note("a write at rest: %s %s/%s", request.Kind(), request.Object.Namespace, request.Object.Name)
 		}
 	}
 	note("besides, %d renewals of leader election's lease", leases)
-	return []measurement{
-		{Name: "controller_rest_memory", Value: float64(memory) / (1 << 20), Unit: "MiB", Runs: 1, aim: "< 200"},
-		{Name: "controller_rest_writes", Value: float64(writes), Unit: "writes", Runs: 1, aim: "0"},
-	}, nil
+	return measured, nil
 }
 
-// leaveAlone waits, and tells whether the controller still runs.
-func (s *scale) leaveAlone(ctx context.Context, duration time.Duration) error {
+// rows are those of a program at rest that are wanted.
+func (r rest) rows(options options, memory, memoryAim, writes string) []measurement {
+	rows := []measurement{
+		{Name: memory, Value: float64(r.memory) / (1 << 20), Unit: "MiB", Runs: 1, aim: memoryAim},
+		{Name: writes, Value: float64(r.writes), Unit: "writes", Runs: 1, aim: "0"},
+	}
+	return slices.DeleteFunc(rows, func(row measurement) bool { return !options.wants(row.Name) })
+}
+
+// leaveAlone waits, and tells whether the program still runs.
+func leaveAlone(ctx context.Context, program *controlplane.Process, duration time.Duration) error {
 	select {
 	case <-time.After(duration):
-		return s.module.controller.Err()
+		return program.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -26,8 +26,12 @@ import (
 	"kyma-project.io/serverless/tests/controlplane"
 )
 
-// fakeNodes is how many nodes are played; each has room for 1,000 Pods.
-const fakeNodes = 10
+const (
+	// fakeNodes is how many nodes are played; each has room for 1,000 Pods.
+	fakeNodes = 10
+	// planeDir is where programs are built, and their logs go.
+	planeDir = "build/bench"
+)
 
 // scale measures the controller alone, with many Functions: the API server,
 // the cluster's controllers and the module's programs are real, the nodes are
@@ -63,28 +67,22 @@ func measureScale(ctx context.Context, options options) (table []measurement, er
 		table = append(table, summarize("controller_scale", "≤ 2", pairs))
 	}
 	if options.wants("controller_rest_memory") || options.wants("controller_rest_writes") {
-		rows, err := s.atRest(ctx)
+		measured, err := s.atRest(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("measure the controller at rest: %w", err)
 		}
-		table = append(table, slices.DeleteFunc(rows, func(row measurement) bool { return !options.wants(row.Name) })...)
+		table = append(table, measured.rows(options, "controller_rest_memory", "< 200", "controller_rest_writes")...)
 	}
 	return table, nil
 }
 
 func (s *scale) setUp(ctx context.Context, tools string) error {
 	log.SetLogger(logr.Discard())
-	dir, err := filepath.Abs("build/bench")
+	dir, err := filepath.Abs(planeDir)
 	if err != nil {
 		return err
 	}
-	assets, assetsErr := ask(ctx, tools, "assets")
-	kwok, kwokErr := ask(ctx, tools, "kwok")
-	if err := errors.Join(assetsErr, kwokErr); err != nil {
-		return err
-	}
-	s.plane, err = controlplane.Start(ctx, controlplane.Config{Assets: assets, Kwok: kwok, Dir: dir, AuditedUser: controllerUser, Nodes: fakeNodes})
-	if err != nil {
+	if s.plane, err = startPlane(ctx, tools, controllerUser); err != nil {
 		return err
 	}
 	scheme := runtime.NewScheme()
@@ -101,6 +99,19 @@ func (s *scale) setUp(ctx context.Context, tools string) error {
 		return err
 	}
 	return s.learn(ctx)
+}
+
+// atRest leaves the controller alone with a fleet.
+func (s *scale) atRest(ctx context.Context) (rest, error) {
+	f := fleet{client: s.client, name: "resting", size: s.size}
+	if err := f.prepare(ctx); err != nil {
+		return rest{}, err
+	}
+	if _, err := s.createFunctions(ctx, f); err != nil {
+		return rest{}, err
+	}
+	note("%d Functions run; the controller is left alone for %s", f.size, settle+resting)
+	return measureRest(ctx, s.plane, s.module.controller)
 }
 
 // learn has one Function run, and remembers what it consists of.
@@ -230,6 +241,20 @@ func perFunction(requests []controlplane.Request, functions int) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// startPlane starts a control plane that records a user's requests.
+func startPlane(ctx context.Context, tools, auditedUser string) (*controlplane.ControlPlane, error) {
+	dir, err := filepath.Abs(planeDir)
+	if err != nil {
+		return nil, err
+	}
+	assets, assetsErr := ask(ctx, tools, "assets")
+	kwok, kwokErr := ask(ctx, tools, "kwok")
+	if err := errors.Join(assetsErr, kwokErr); err != nil {
+		return nil, err
+	}
+	return controlplane.Start(ctx, controlplane.Config{Assets: assets, Kwok: kwok, Dir: dir, AuditedUser: auditedUser, Nodes: fakeNodes})
 }
 
 // ask runs the cluster program, which builds what it is asked for.

@@ -86,6 +86,14 @@ type ServerlessSpec struct {
 	// to two nodes, otherwise `L`.
 	DefaultRuntimePodPreset string `json:"defaultRuntimePodPreset,omitempty"`
 
+	// FunctionRequestBodyLimitMb was the limit of a request's body. It has no
+	// effect; it is accepted, as the first releases of the module had it.
+	FunctionRequestBodyLimitMb IntOrString `json:"functionRequestBodyLimitMb,omitempty"`
+
+	// FunctionTimeoutSec was the time that a Function had to answer. It has no
+	// effect; it is accepted, as the first releases of the module had it.
+	FunctionTimeoutSec IntOrString `json:"functionTimeoutSec,omitempty"`
+
 	// LogLevel is what the function controller and the webhook log at least:
 	// `debug`, `info`, `warn`, `error` or `fatal`. They follow a change within
 	// about a minute, without a restart. The default is `info`.
