@@ -15,6 +15,11 @@ type Images struct {
 	FunctionWebhook    string
 	// Runtimes are the base images by the name that spec.runtime has.
 	Runtimes map[string]string
+	// PullSecret names the Secret in the module's namespace to pull them with;
+	// empty where that takes none.
+	PullSecret string
+	// FIPS has the programs run in FIPS mode, for which the images were chosen.
+	FIPS bool
 }
 
 // Configuration is all that the module's objects depend on.
@@ -53,7 +58,9 @@ func (c Configuration) Values(images Images) map[string]any {
 				"functionWebhook":    images.FunctionWebhook,
 				"functionRuntimes":   runtimes,
 			},
-			"registrySecretName": RegistrySecretName,
+			"imagePullSecretName": images.PullSecret,
+			"fipsMode":            images.FIPS,
+			"registrySecretName":  RegistrySecretName,
 			"resourceConfig": map[string]any{
 				"function": defaultPreset(c.Presets.RuntimePod),
 				"buildJob": defaultPreset(c.Presets.BuildJob),
