@@ -2,6 +2,10 @@ module kyma-project.io/serverless
 
 go 1.26.0
 
+// The programs are built with Go's FIPS 140-3 module, which would turn its mode
+// on for everyone. It is for those who ask (internal/fips).
+godebug fips140=off
+
 require (
 	github.com/distribution/distribution/v3 v3.1.2
 	github.com/fluxcd/pkg/ssa v0.76.0

@@ -15,7 +15,11 @@ import (
 // source where the spec has to be changed first, or Git to be heard.
 func (r *FunctionReconciler) configure(ctx context.Context, fn *v1alpha2.Function, found *report) (runtime.Runtime, *source.Source, error) {
 	found.status.ObservedGeneration = fn.Generation
-	if problems := validation.Function(fn, r.Profiles); len(problems) > 0 {
+	problems := validation.Function(fn, r.Profiles)
+	if r.FIPS {
+		problems = append(problems, validation.FIPS(fn)...)
+	}
+	if len(problems) > 0 {
 		found.add(status.InvalidSpec(problems...))
 		return runtime.Runtime{}, nil, nil
 	}

@@ -30,10 +30,12 @@ type FunctionReconciler struct {
 	Builder    *build.Builder
 	Runtimes   runtime.Catalog
 	Profiles   preset.Config
-	Workload   workload.Config
-	Recorder   events.EventRecorder
-	Durations  *metrics.Functions
-	Loop       *health.Loop
+	// FIPS refuses what can't be had in FIPS mode.
+	FIPS      bool
+	Workload  workload.Config
+	Recorder  events.EventRecorder
+	Durations *metrics.Functions
+	Loop      *health.Loop
 	// Git knows what the references of Git sources name.
 	Git *git.Poller
 	// Secrets reads the Secrets with credentials for Git, by name and from the API server.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/image"
 )
 
@@ -29,6 +30,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	if _, err := fips.Mode(); err != nil {
+		return err
+	}
 	if len(args) > 0 {
 		switch args[0] {
 		case "push":

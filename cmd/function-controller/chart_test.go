@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -48,16 +49,46 @@ func TestChartTellsTheControllerWhatTheServerlessResourceSays(t *testing.T) {
 	}
 }
 
+func TestChartTellsTheControllerTheImagesAndHowToPullThem(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("a", 64)
+	released := images
+	released.FunctionBuilder = "registry.test/builder" + digest
+	released.Runtimes = map[string]string{"nodejs22": "registry.test/nodejs22:1" + digest, "nodejs24": "registry.test/nodejs24:1"}
+	for _, secret := range []string{"", "market"} {
+		released.PullSecret = secret
+		configuration := module.Configuration{Presets: module.Presets{BuildJob: "fast", RuntimePod: "M"}}
+		o, err := parseOptions(chartArgsOf(t, configuration, released))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.builderImage != released.FunctionBuilder || o.runtimes["nodejs22"] != released.Runtimes["nodejs22"] || o.runtimes["nodejs24"] != "registry.test/nodejs24:1" {
+			t.Errorf("builder %s, runtimes %v", o.builderImage, o.runtimes)
+		}
+		if o.copyBuildImages != (secret != "") {
+			t.Errorf("with Secret %q, builds use copies: %t", secret, o.copyBuildImages)
+		}
+		if o.isForeign(o.builderImage) || o.isForeign("registry.test/nodejs24:1") || !o.isForeign("registry.test/nodejs24:2") {
+			t.Error("credentials are not for the released images alone")
+		}
+	}
+}
+
 var reference = regexp.MustCompile(`\$\((\w+)\)`)
 
 // chartArgs are the controller's arguments as the kubelet gives them.
 func chartArgs(t *testing.T, configuration module.Configuration) []string {
 	t.Helper()
+	return chartArgsOf(t, configuration, images)
+}
+
+var images = module.Images{FunctionController: "c:1", FunctionBuilder: "b:1", FunctionRegistry: "r:1", FunctionWebhook: "w:1", Runtimes: map[string]string{"nodejs22": "n:1"}}
+
+func chartArgsOf(t *testing.T, configuration module.Configuration, images module.Images) []string {
+	t.Helper()
 	parts, err := chart.Load(charts.Serverless, "serverless")
 	if err != nil {
 		t.Fatal(err)
 	}
-	images := module.Images{FunctionController: "c", FunctionBuilder: "b", FunctionRegistry: "r", FunctionWebhook: "w", Runtimes: map[string]string{"nodejs22": "n"}}
 	objects, err := parts.Render(chart.Release{Name: module.Release, Namespace: "kyma-system"}, configuration.Values(images), chartutil.DefaultCapabilities)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/apply"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/git"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
@@ -45,6 +46,9 @@ func main() {
 func run(args []string) error {
 	options, err := parseOptions(args)
 	if err != nil {
+		return err
+	}
+	if options.fips, err = fips.Mode(); err != nil {
 		return err
 	}
 	log, err := logging.FromFile(options.logConfig, os.Stderr)
@@ -110,15 +114,17 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 		Applier:    applier,
 		Registries: &image.Registries{},
 		Builder: &build.Builder{
-			Client: mgr.GetClient(), Bases: &image.Bases{}, Profiles: options.profiles.BuildJob, MaxJobs: options.maxBuilds,
-			Metrics: metrics.NewBuilds(ctrlmetrics.Registry),
+			Client: mgr.GetClient(), Bases: &image.Bases{Foreign: options.isForeign}, Profiles: options.profiles.BuildJob, MaxJobs: options.maxBuilds,
+			Metrics: metrics.NewBuilds(ctrlmetrics.Registry), CopyImages: options.copyBuildImages,
 			JobConfig: build.JobConfig{
 				BuilderImage: options.builderImage, ServiceAccount: options.serviceAccount,
 				RegistrySecret: options.registrySecret, PackageRegistrySecret: options.packageRegistrySecret,
+				FIPS: options.fips,
 			},
 		},
 		Runtimes: options.runtimes,
 		Profiles: options.profiles,
+		FIPS:     options.fips,
 		Workload: workload.Config{
 			ServiceAccount:         options.serviceAccount,
 			TraceCollectorEndpoint: options.traceCollectorEndpoint,

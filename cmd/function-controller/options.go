@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/preset"
 	"kyma-project.io/serverless/internal/runtime"
 )
@@ -17,6 +18,7 @@ type options struct {
 	packageRegistrySecret  string
 	serviceAccount         string
 	builderImage           string
+	copyBuildImages        bool
 	runtimes               runtime.Catalog
 	profiles               preset.Config
 	maxBuilds              int
@@ -29,6 +31,8 @@ type options struct {
 	logConfig              string
 	leaderElect            bool
 	workers                int
+	// fips is asked for by the environment.
+	fips bool
 }
 
 // parseOptions reads the flags; the chart sets them from the environment that
@@ -42,6 +46,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&o.packageRegistrySecret, "package-registry-config-secret-name", "serverless-package-registry-config", "name of a namespace's Secret that configures package registries")
 	flags.StringVar(&o.serviceAccount, "service-account-name", "serverless-function", "name of the service account of Functions and builds")
 	flags.StringVar(&o.builderImage, "builder-image", "", "image of the builder")
+	flags.BoolVar(&o.copyBuildImages, "copy-build-images", false, "have build Jobs use copies of their images in the Functions' registry, for which no other credentials are needed")
 	images := flags.StringToString("runtime-image", nil, "runtime=image of its base; may be repeated")
 	flags.IntVar(&o.maxBuilds, "max-simultaneous-builds", 5, "how many build Jobs may run at once")
 	flags.Int32Var(&o.targetCPU, "target-cpu-utilization-percentage", 50, "CPU utilization that automatic scaling aims at")
@@ -62,7 +67,32 @@ func parseOptions(args []string) (*options, error) {
 	if o.builderImage == "" || len(o.runtimes) == 0 {
 		return nil, fmt.Errorf("set --builder-image and at least one --runtime-image: without them nothing can be built")
 	}
+	if err := o.checkImages(); err != nil {
+		return nil, err
+	}
 	var err error
 	o.profiles, err = preset.Parse([]byte(*profiles))
 	return o, err
+}
+
+func (o *options) checkImages() error {
+	if err := image.CheckReference(o.builderImage); err != nil {
+		return fmt.Errorf("parse --builder-image: %w", err)
+	}
+	for name, reference := range o.runtimes {
+		if err := image.CheckReference(reference); err != nil {
+			return fmt.Errorf("parse --runtime-image of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// isForeign tells whether a reference is a user's own, and not one of ours.
+func (o *options) isForeign(reference string) bool {
+	for _, own := range o.runtimes {
+		if reference == own {
+			return false
+		}
+	}
+	return reference != o.builderImage
 }

@@ -33,12 +33,14 @@ func TestFlagsThatCannotWorkAreRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no builder":            {[]string{"--runtime-image=nodejs22=a", "--resource-config=" + profiles}, "set --builder-image"},
-		"no runtime":            {[]string{"--builder-image=a", "--resource-config=" + profiles}, "--runtime-image"},
-		"no profiles":           {[]string{"--builder-image=a", "--runtime-image=nodejs22=a"}, "defaultPreset"},
-		"a flag that is none":   {[]string{"--bilder-image=a"}, "unknown flag"},
-		"a time that is none":   {[]string{"--healthz-liveness-timeout=soon"}, "healthz-liveness-timeout"},
-		"a number that is none": {[]string{"--max-simultaneous-builds=many"}, "max-simultaneous-builds"},
+		"no builder":              {[]string{"--runtime-image=nodejs22=a", "--resource-config=" + profiles}, "set --builder-image"},
+		"no runtime":              {[]string{"--builder-image=a:1", "--resource-config=" + profiles}, "--runtime-image"},
+		"a builder of no version": {[]string{"--builder-image=a", "--runtime-image=nodejs22=a:1"}, "parse --builder-image: "},
+		"a runtime of no version": {[]string{"--builder-image=a:1", "--runtime-image=nodejs22=a"}, "parse --runtime-image of nodejs22: "},
+		"no profiles":             {[]string{"--builder-image=a:1", "--runtime-image=nodejs22=a:1"}, "defaultPreset"},
+		"a flag that is none":     {[]string{"--bilder-image=a"}, "unknown flag"},
+		"a time that is none":     {[]string{"--healthz-liveness-timeout=soon"}, "healthz-liveness-timeout"},
+		"a number that is none":   {[]string{"--max-simultaneous-builds=many"}, "max-simultaneous-builds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := parseOptions(test.args); err == nil || !strings.Contains(err.Error(), test.want) {

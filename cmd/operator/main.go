@@ -24,6 +24,7 @@ import (
 	"kyma-project.io/serverless/charts"
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/chart"
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/installation"
 	"kyma-project.io/serverless/internal/module"
 )
@@ -49,6 +50,9 @@ func main() {
 }
 
 func run(ctx context.Context, opts options) error {
+	if _, err := fips.Mode(); err != nil {
+		return err
+	}
 	images, err := imagesFromEnvironment(os.Environ())
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/registry"
 )
 
@@ -43,6 +44,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 
+	if _, err := fips.Mode(); err != nil {
+		return err
+	}
 	logger, err := newLogger(logLevel, logFormat)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/certificate"
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/logging"
 	"kyma-project.io/serverless/internal/webhook"
 )
@@ -37,6 +38,9 @@ func main() {
 func run(args []string) error {
 	options, err := parseOptions(args)
 	if err != nil {
+		return err
+	}
+	if options.rules.FIPS, err = fips.Mode(); err != nil {
 		return err
 	}
 	log, err := logging.FromFile(options.logConfig, os.Stderr)

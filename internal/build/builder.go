@@ -28,6 +28,10 @@ type Builder struct {
 	// MaxJobs bounds the Jobs that run at once in the cluster.
 	MaxJobs int
 	Metrics *metrics.Builds
+	// CopyImages has Jobs use copies of the released images, in the Functions'
+	// registry: where releases are pulled with a Secret, users' namespaces don't
+	// have it (docs/decisions/markets.md).
+	CopyImages bool
 	JobConfig
 
 	// starting has Jobs counted and created by one at a time.
@@ -131,8 +135,12 @@ func (b *Builder) ensureDependencies(ctx context.Context, in Request, plan Plan)
 	if plan.Dependencies == "" {
 		return nil, nil
 	}
+	images, err := b.jobImages(ctx, in)
+	if err != nil {
+		return nil, err
+	}
 	waited := b.turns.asks(client.ObjectKeyFromObject(in.Function), layerID(in, plan.Dependencies))
-	result, err := b.ensureLayer(ctx, in, plan.Dependencies, func(attempt int) *batchv1.Job { return b.installJob(in, plan, attempt) })
+	result, err := b.ensureLayer(ctx, in, plan.Dependencies, func(attempt int) *batchv1.Job { return b.installJob(in, plan, images, attempt) })
 	switch {
 	case err != nil:
 	case result == nil && !waited:
@@ -220,11 +228,12 @@ func (b *Builder) retry(ctx context.Context, fn *v1alpha2.Function, job *batchv1
 	return result, nil
 }
 
-func (b *Builder) installJob(in Request, plan Plan, attempt int) *batchv1.Job {
+func (b *Builder) installJob(in Request, plan Plan, images jobImages, attempt int) *batchv1.Job {
+	in.Runtime.Image = images.runtime
 	return Job(JobInput{
 		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
 		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
-		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
+		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

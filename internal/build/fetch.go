@@ -51,7 +51,11 @@ func (b *Builder) fetch(ctx context.Context, in Request, tag string) (*Result, e
 	if err := b.endOtherJobs(ctx, in.Function, tag); err != nil {
 		return nil, err
 	}
-	waiting, err := b.ensureLayer(ctx, in, tag, func(attempt int) *batchv1.Job { return b.fetchJob(in, tag, attempt) })
+	images, err := b.jobImages(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := b.ensureLayer(ctx, in, tag, func(attempt int) *batchv1.Job { return b.fetchJob(in, tag, images, attempt) })
 	if waiting != nil || err != nil {
 		return waiting, err
 	}
@@ -60,11 +64,11 @@ func (b *Builder) fetch(ctx context.Context, in Request, tag string) (*Result, e
 		Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, "The source is fetched")}, nil
 }
 
-func (b *Builder) fetchJob(in Request, tag string, attempt int) *batchv1.Job {
+func (b *Builder) fetchJob(in Request, tag string, images jobImages, attempt int) *batchv1.Job {
 	return FetchJob(FetchInput{
 		Function: in.Function, Runtime: in.Runtime, Revision: *in.Source.Revision, Tag: tag, Resources: b.resources(in.Function),
 		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), tag),
-		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.JobConfig,
+		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

@@ -42,7 +42,7 @@ func FetchJob(in FetchInput) *batchv1.Job {
 		Image:                    in.BuilderImage,
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Args:                     fetchArgs(in),
-		Env:                      []corev1.EnvVar{memoryLimit()},
+		Env:                      in.environment(memoryLimit()),
 		Resources:                in.Resources,
 		SecurityContext:          workload.RestrictedContainer(),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,

@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/workload"
 )
@@ -55,6 +56,16 @@ type JobInput struct {
 // JobConfig is the same for all builds.
 type JobConfig struct {
 	BuilderImage, ServiceAccount, RegistrySecret, PackageRegistrySecret string
+	// FIPS has the builder run in FIPS mode.
+	FIPS bool
+}
+
+// environment of the builder, with more variables.
+func (c JobConfig) environment(more ...corev1.EnvVar) []corev1.EnvVar {
+	if !c.FIPS {
+		return more
+	}
+	return append(more, corev1.EnvVar{Name: fips.Variable, Value: "true"}, corev1.EnvVar{Name: fips.DebugVariable, Value: fips.DebugValue})
 }
 
 // DependenciesLabel is the value of LabelDependencies for the tag.
@@ -100,7 +111,7 @@ func newJob(fn *v1alpha2.Function, tag string, attempt int, pod corev1.PodSpec) 
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{
 					Labels:      podLabels(labels),
-					Annotations: map[string]string{"sidecar.istio.io/inject": "false"},
+					Annotations: podAnnotations(),
 				},
 				Spec: pod,
 			},
@@ -116,6 +127,12 @@ func podLabels(ofJob map[string]string) map[string]string {
 		delete(labels, name)
 	}
 	return labels
+}
+
+func podAnnotations() map[string]string {
+	annotations := workload.MarketAnnotations()
+	annotations["sidecar.istio.io/inject"] = "false"
+	return annotations
 }
 
 func podSpec(in JobInput) corev1.PodSpec {
@@ -154,7 +171,7 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, firs
 			Image:                    config.BuilderImage,
 			ImagePullPolicy:          corev1.PullIfNotPresent,
 			Args:                     push,
-			Env:                      []corev1.EnvVar{{Name: "DOCKER_CONFIG", Value: pushCreds}},
+			Env:                      config.environment(corev1.EnvVar{Name: "DOCKER_CONFIG", Value: pushCreds}),
 			Resources:                resources,
 			SecurityContext:          workload.RestrictedContainer(),
 			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,

@@ -33,6 +33,11 @@ func Platform() v1.Platform { return v1.Platform{OS: "linux", Architecture: goru
 // Bases copies base images into Functions' registries, each once: whoever
 // asks for a base that is being copied waits for that copy.
 type Bases struct {
+	// Foreign tells which references are not the module's own: they are read
+	// without its credentials, which are not for whoever names an image. If it
+	// is nil, none are.
+	Foreign func(reference string) bool
+
 	copies singleflight.Group
 	mutex  sync.Mutex
 	known  map[baseKey]Base
@@ -49,7 +54,7 @@ func (b *Bases) Ensure(ctx context.Context, registry *Registry, reference string
 		return base, nil
 	}
 	result, err, _ := b.copies.Do(key.registry+" "+key.reference, func() (any, error) {
-		base, err := copyBase(ctx, registry, reference)
+		base, err := b.copy(ctx, registry, reference)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +72,27 @@ func (b *Bases) Ensure(ctx context.Context, registry *Registry, reference string
 	return result.(Base), nil
 }
 
+// PullReference ensures that the image which the reference names is in the
+// registry, and returns how a node pulls that copy.
+func (b *Bases) PullReference(ctx context.Context, registry *Registry, reference string) (string, error) {
+	base, err := b.Ensure(ctx, registry, reference)
+	if err != nil {
+		return "", err
+	}
+	// Nobody else would notice that the registry has lost it: a Pod just waits.
+	digest, err := registry.Find(ctx, runtimesRepository, base.tag)
+	if err != nil {
+		return "", err
+	}
+	if digest == "" {
+		b.Forget(registry, reference)
+		if base, err = b.Ensure(ctx, registry, reference); err != nil {
+			return "", err
+		}
+	}
+	return registry.PullReference(runtimesRepository, base.Digest), nil
+}
+
 // Forget makes the next Ensure look again, after the registry has lost the copy.
 func (b *Bases) Forget(registry *Registry, reference string) {
 	b.mutex.Lock()
@@ -81,9 +107,9 @@ func (b *Bases) lookup(key baseKey) (Base, bool) {
 	return base, found
 }
 
-func copyBase(ctx context.Context, registry *Registry, reference string) (Base, error) {
+func (b *Bases) copy(ctx context.Context, registry *Registry, reference string) (Base, error) {
 	tag := Key(reference, Platform().String())
-	original, err := releasedImage(ctx, reference)
+	original, err := b.released(ctx, reference)
 	if err != nil {
 		copied, copyErr := registry.image(ctx, runtimesRepository, tag)
 		if copyErr != nil {
@@ -97,13 +123,17 @@ func copyBase(ctx context.Context, registry *Registry, reference string) (Base, 
 	return baseOf(original, tag)
 }
 
-func releasedImage(ctx context.Context, reference string) (v1.Image, error) {
+func (b *Bases) released(ctx context.Context, reference string) (v1.Image, error) {
 	parsed, err := name.ParseReference(reference)
 	if err != nil {
 		return nil, fmt.Errorf("parse runtime image reference %q: %w", reference, err)
 	}
+	var credentials authn.Keychain = authn.DefaultKeychain
+	if b.Foreign != nil && b.Foreign(reference) {
+		credentials = authn.NewMultiKeychain()
+	}
 	image, err := remote.Image(parsed, remote.WithContext(ctx), remote.WithPlatform(Platform()),
-		remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(boundedTransport))
+		remote.WithAuthFromKeychain(credentials), remote.WithTransport(boundedTransport))
 	if err != nil {
 		return nil, &UnavailableError{Registry: parsed.Context().RegistryStr(), Err: fmt.Errorf("get runtime image %s: %w", reference, err)}
 	}

@@ -32,7 +32,7 @@ type validator struct {
 
 // ValidateCreate refuses what the controller calls invalid, in the same words.
 func (v *validator) ValidateCreate(ctx context.Context, fn *v1alpha2.Function) (admission.Warnings, error) {
-	if problems := validation.Function(fn, v.Profiles); len(problems) > 0 {
+	if problems := v.problems(fn); len(problems) > 0 {
 		return nil, refusal(problems)
 	}
 	return v.warnings(ctx, fn), nil
@@ -45,7 +45,7 @@ func (v *validator) ValidateUpdate(ctx context.Context, former, fn *v1alpha2.Fun
 	if fn.DeletionTimestamp != nil || equality.Semantic.DeepEqual(former.Spec, fn.Spec) {
 		return nil, nil
 	}
-	problems, known := validation.Function(fn, v.Profiles), validation.Function(former, v.Profiles)
+	problems, known := v.problems(fn), v.problems(former)
 	if slices.ContainsFunc(problems, func(problem string) bool { return !slices.Contains(known, problem) }) {
 		return nil, refusal(problems)
 	}
@@ -55,6 +55,14 @@ func (v *validator) ValidateUpdate(ctx context.Context, former, fn *v1alpha2.Fun
 // ValidateDelete is not called: the configuration asks about no deletions.
 func (v *validator) ValidateDelete(context.Context, *v1alpha2.Function) (admission.Warnings, error) {
 	return nil, nil
+}
+
+func (v *validator) problems(fn *v1alpha2.Function) []string {
+	problems := validation.Function(fn, v.Profiles)
+	if v.FIPS {
+		problems = append(problems, validation.FIPS(fn)...)
+	}
+	return problems
 }
 
 // refusal is what the client is told: that the request is of no use as it is,

@@ -35,6 +35,8 @@ const (
 type Rules struct {
 	Profiles preset.Config
 	Runtimes runtime.Catalog
+	// FIPS refuses what can't be had in FIPS mode.
+	FIPS bool
 }
 
 // Configure adds what the webhook needs to the options of its manager: a cache

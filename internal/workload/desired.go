@@ -164,6 +164,7 @@ func podAnnotations(fn *v1alpha2.Function) map[string]string {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	maps.Copy(annotations, MarketAnnotations())
 	annotations["proxy.istio.io/config"] = `{ "holdApplicationUntilProxyStarts": true }`
 	return annotations
 }

@@ -41,6 +41,10 @@ var All = []Program{
 // images have made a habit.
 const nonroot = 65532
 
+// cryptographicModule is the version of Go's FIPS 140-3 module that the
+// programs have; go.mod leaves its mode off unless it is asked for.
+const cryptographicModule = "v1.0.0"
+
 // Builder builds programs of the module in Root.
 type Builder struct {
 	Root   string
@@ -111,7 +115,7 @@ func (b *Builder) compile(ctx context.Context, program Program, platform v1.Plat
 		Name: "go",
 		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", executable, "./" + program.Package},
 		Dir:  b.Root,
-		Env:  []string{"CGO_ENABLED=0", "GOOS=" + platform.OS, "GOARCH=" + platform.Architecture},
+		Env:  []string{"CGO_ENABLED=0", "GOFIPS140=" + cryptographicModule, "GOOS=" + platform.OS, "GOARCH=" + platform.Architecture},
 	}.Run(ctx)
 }
 
