@@ -198,15 +198,17 @@ func (w *functionWorld) setUp(mgr ctrl.Manager) {
 	Expect(mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache(), packages))).To(Succeed())
 }
 
-// suiteProfiles have the minima of the chart, for the controller and the webhook.
-func suiteProfiles() preset.Config {
-	GinkgoHelper()
-	profiles, err := preset.Parse([]byte(`
+const suiteProfilesText = `
 function: {resources: {minRequestCPU: 10m, minRequestMemory: 16Mi, defaultPreset: XS, presets: {
   XS: {requestCPU: 50m, requestMemory: 64Mi, limitCPU: 100m, limitMemory: 128Mi}, S: {requestCPU: 100m, requestMemory: 128Mi, limitCPU: 200m, limitMemory: 256Mi}}}}
 buildJob: {resources: {minRequestCPU: 200m, minRequestMemory: 200Mi, defaultPreset: slow, presets: {
   slow: {requestCPU: 200m, requestMemory: 200Mi, limitCPU: 700m, limitMemory: 700Mi}}}}
-`))
+`
+
+// suiteProfiles have the minima of the chart, for the controller and the webhook.
+func suiteProfiles() preset.Config {
+	GinkgoHelper()
+	profiles, err := preset.Parse([]byte(suiteProfilesText))
 	Expect(err).NotTo(HaveOccurred())
 	return profiles
 }
