@@ -1,6 +1,9 @@
 package controllers_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"os"
 	"strings"
 
@@ -55,5 +58,22 @@ var _ = Describe("Function in a restricted market", Ordered, func() {
 				"spec.runtime: nodejs20 is not available in FIPS mode; set spec.runtime to nodejs22",
 				"source.gitRepository: Git over SSH is not available in FIPS mode; use an https:// URL, with auth of type basic if any",
 			}, ". ")))
+	})
+
+	It("is looked at by a webhook that speaks TLS in FIPS mode", func(ctx SpecContext) {
+		a := installAdmission(ctx, world)
+		_, port, err := net.SplitHostPort(a.address)
+		Expect(err).NotTo(HaveOccurred())
+		environment := []string{"KUBECONFIG=" + kubeconfig(world.config), "KYMA_FIPS_MODE_ENABLED=true", "GODEBUG=fips140=only,tlsmlkem=0"}
+		startProgram(compiledForFIPS(ctx, "webhook"), environment, "--port="+port, "--runtime-image=nodejs22=n:1",
+			"--resource-config="+suiteProfilesText, "--metrics-bind-address=0", "--health-probe-bind-address=0")
+		Eventually(func(g Gomega) {
+			trusted := x509.NewCertPool()
+			g.Expect(trusted.AppendCertsFromPEM(a.authorities(ctx)[0])).To(BeTrue())
+			connection, err := tls.Dial("tcp", a.address, &tls.Config{RootCAs: trusted, ServerName: "serverless-webhook.kyma-system.svc"})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(connection.ConnectionState().CurveID).To(BeElementOf(tls.CurveP256, tls.CurveP384, tls.CurveP521))
+			g.Expect(connection.Close()).To(Succeed())
+		}).Should(Succeed())
 	})
 })

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,4 +91,20 @@ type answering struct {
 func (a *answering) Get(ctx context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
 	a.asked = append(a.asked, key)
 	return a.answer(ctx)
+}
+
+func TestFIPSModeIsHeldAgainstChangesOnly(t *testing.T) {
+	former := &v1alpha2.Function{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}, Spec: v1alpha2.FunctionSpec{Runtime: "nodejs20"}}
+	fn := former.DeepCopy()
+	fn.Spec.Labels = map[string]string{"app": "shop"}
+	for _, asked := range []bool{false, true} {
+		v := &validator{Rules: Rules{FIPS: asked}}
+		_, refusal := v.ValidateCreate(t.Context(), fn)
+		if (refusal != nil) != asked || (asked && !strings.Contains(refusal.Error(), "nodejs20 is not available in FIPS mode")) {
+			t.Errorf("FIPS mode %t: created: %v", asked, refusal)
+		}
+		if _, err := v.ValidateUpdate(t.Context(), former, fn); err != nil {
+			t.Errorf("FIPS mode %t: one that is there can't be changed: %v", asked, err)
+		}
+	}
 }
