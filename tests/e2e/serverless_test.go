@@ -194,6 +194,32 @@ var _ = Describe("The Serverless resource", Serial, Ordered, func() {
 		Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("Ready"))
 	})
 
+	It("names the Pod that finds no node, and is ready again when there is one", func(ctx SpecContext) {
+		var nodes corev1.NodeList
+		Expect(k8s.List(ctx, &nodes)).To(Succeed())
+		taint := func(ctx context.Context, node *corev1.Node, taints ...corev1.Taint) {
+			former := node.DeepCopy()
+			node.Spec.Taints = taints
+			Expect(k8s.Patch(ctx, node, client.MergeFrom(former))).To(Succeed())
+		}
+		for i := range nodes.Items {
+			node := &nodes.Items[i]
+			before := node.Spec.Taints
+			taint(ctx, node, append(before, corev1.Taint{Key: "example.com/pressure", Effect: corev1.TaintEffectNoSchedule})...)
+			DeferCleanup(func(ctx SpecContext) { taint(ctx, node, before...) })
+		}
+		for _, name := range modulePods(ctx, "serverless-webhook-svc") {
+			Expect(k8s.Delete(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: module.Namespace, Name: name}})).To(Succeed())
+		}
+		Eventually(func() []string { return serverlessMessages(ctx, module) }).WithTimeout(ready).Should(
+			ContainElement(MatchRegexp("Waiting for Deployment serverless-webhook-svc: Pod .* can't be scheduled: .*untolerated taint")))
+		Expect(state(ctx, module)()).To(Equal("Processing"))
+		for i := range nodes.Items {
+			taint(ctx, &nodes.Items[i])
+		}
+		Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("Ready"))
+	})
+
 	It("is the only one in effect", func(ctx SpecContext) {
 		second := &operatorv1alpha1.Serverless{ObjectMeta: metav1.ObjectMeta{Namespace: module.Namespace, Name: "second"}}
 		Expect(k8s.Create(ctx, second)).To(Succeed())
