@@ -208,6 +208,8 @@ func (w *operatorWorld) diesAfterEachWrite(reached func(Gomega)) int {
 		Eventually(func(g Gomega) {
 			if dead = killer.dead(); !dead {
 				reached(g)
+				// It may have been the last write that reached it.
+				dead = killer.dead()
 			}
 		}).Should(Succeed())
 		stop()
