@@ -59,7 +59,7 @@ func controllerReplicaSpecs(w *functionWorld) {
 		stopFirst()
 		w.change(ctx, fn, func() { fn.Spec.Env = []corev1.EnvVar{{Name: "GREETING", Value: "hello"}} })
 		w.completes(ctx, fn)
-		w.hasOneOfEach(ctx, fn, 1, 1)
+		Eventually(func(g Gomega) { w.hasOneOfEach(ctx, g, fn, 1, 1) }).Should(Succeed())
 		Expect(w.onlyJob(ctx, namespace).UID).To(Equal(job.UID), "it was built once")
 		Expect(w.deployment(ctx, Default, fn).Spec.Template.Spec.Containers[0].Env).To(ContainElement(fn.Spec.Env[0]))
 		Expect(second.all()).NotTo(ContainElement(ContainSubstring("POST /apis/batch/")))

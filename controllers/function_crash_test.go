@@ -112,8 +112,11 @@ func (w *functionWorld) killAtEachWrite(ctx context.Context, way way) {
 		stop()
 		By(fmt.Sprintf("killed at write %d: %s", kill, killer.last()))
 
-		w.settles(ctx, fn)
-		w.hasOneOfEach(ctx, fn, way.revisions, way.jobs)
+		stop = w.runController(unchanged)
+		w.completes(ctx, fn)
+		// Some are made after the Function runs.
+		Eventually(func(g Gomega) { w.hasOneOfEach(ctx, g, fn, way.revisions, way.jobs) }).Should(Succeed())
+		stop()
 		Expect(killed || kill > 5).To(BeTrue(), "the way takes more writes than that")
 	}
 }
@@ -133,6 +136,8 @@ func (w *functionWorld) untilKilledOrComplete(ctx context.Context, fn *v1alpha2.
 		if killed = killer.dead(); !killed {
 			w.play(ctx, g, fn)
 			isComplete(g, fn)
+			// It may have been the last write that completed it.
+			killed = killer.dead()
 		}
 	}).Should(Succeed())
 	return killed
@@ -173,8 +178,8 @@ func (w *functionWorld) play(ctx context.Context, g Gomega, fn *v1alpha2.Functio
 
 // hasOneOfEach checks that the Function has just the children that it is to
 // have, and so many revisions and Jobs.
-func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function, revisions, jobs int) {
-	GinkgoHelper()
+func (w *functionWorld) hasOneOfEach(ctx context.Context, g Gomega, fn *v1alpha2.Function, revisions, jobs int) {
+	g.Expect(w.Get(ctx, client.ObjectKeyFromObject(fn), fn)).To(Succeed())
 	inline, scaled := fn.Spec.Source.Inline != nil, fn.Spec.ScaleConfig != nil
 	for _, kind := range []struct {
 		list client.ObjectList
@@ -187,19 +192,19 @@ func (w *functionWorld) hasOneOfEach(ctx context.Context, fn *v1alpha2.Function,
 		if kind.want {
 			want = 1
 		}
-		Expect(w.List(ctx, kind.list, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
-		Expect(meta.LenList(kind.list)).To(Equal(want), "%T", kind.list)
+		g.Expect(w.List(ctx, kind.list, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelFunctionName: fn.Name})).To(Succeed())
+		g.Expect(meta.LenList(kind.list)).To(Equal(want), "%T", kind.list)
 	}
-	running := w.deployment(ctx, Default, fn)
-	Expect(running.Spec.Template.Spec.Containers[0].Image).To(ContainSubstring("@sha256:"))
+	running := w.deployment(ctx, g, fn)
+	g.Expect(running.Spec.Template.Spec.Containers[0].Image).To(ContainSubstring("@sha256:"))
 	builds := w.jobs(ctx, fn.Namespace)
-	Expect(builds).To(HaveLen(jobs))
+	g.Expect(builds).To(HaveLen(jobs))
 	for _, job := range builds {
-		Expect(job.Status.Conditions).NotTo(BeEmpty(), "Job %s is left running", job.Name)
+		g.Expect(job.Status.Conditions).NotTo(BeEmpty(), "Job %s is left running", job.Name)
 	}
 	history := w.history(ctx, fn)
-	Expect(history).To(HaveLen(revisions))
-	Expect(slices.Max(slices.Collect(maps.Values(history)))).To(Equal(history[fn.Status.CurrentRevision]), "the newest revision is the current one")
+	g.Expect(history).To(HaveLen(revisions))
+	g.Expect(slices.Max(slices.Collect(maps.Values(history)))).To(Equal(history[fn.Status.CurrentRevision]), "the newest revision is the current one")
 }
 
 // leftOf are the objects in the Function's namespace, once the garbage

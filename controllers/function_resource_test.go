@@ -112,24 +112,31 @@ func functionResourceSpecs(w *functionWorld) {
 	})
 
 	It("is listed with its conditions", func(ctx SpecContext) {
-		httpClient, err := rest.HTTPClientFor(w.config)
-		Expect(err).NotTo(HaveOccurred())
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(w.config.Host, "/")+"/apis/serverless.kyma-project.io/v1alpha2/functions", nil)
-		Expect(err).NotTo(HaveOccurred())
-		request.Header.Set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
-		response, err := httpClient.Do(request)
-		Expect(err).NotTo(HaveOccurred())
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		Expect(err).NotTo(HaveOccurred())
-		var table metav1.Table
-		Expect(json.Unmarshal(text, &table)).To(Succeed())
-		var columns []string
-		for _, column := range table.ColumnDefinitions {
-			columns = append(columns, column.Name)
-		}
-		Expect(columns).To(Equal([]string{"Name", "Configured", "Built", "Running", "Runtime", "Version", "Age"}))
+		Expect(columns(ctx, w.config, "serverless.kyma-project.io/v1alpha2/functions")).To(
+			Equal([]string{"Name", "Configured", "Built", "Running", "Runtime", "Version", "Age"}))
 	})
+}
+
+// columns are those that `kubectl get` shows, in order.
+func columns(ctx context.Context, config *rest.Config, resource string) []string {
+	GinkgoHelper()
+	httpClient, err := rest.HTTPClientFor(config)
+	Expect(err).NotTo(HaveOccurred())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(config.Host, "/")+"/apis/"+resource, nil)
+	Expect(err).NotTo(HaveOccurred())
+	request.Header.Set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+	response, err := httpClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	Expect(err).NotTo(HaveOccurred())
+	var table metav1.Table
+	Expect(json.Unmarshal(text, &table)).To(Succeed())
+	var names []string
+	for _, column := range table.ColumnDefinitions {
+		names = append(names, column.Name)
+	}
+	return names
 }
 
 // functionRatchetingSpecs are about Functions that an older version accepted.

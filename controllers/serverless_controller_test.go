@@ -193,11 +193,21 @@ var _ = Describe("Serverless", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("reports changed settings by events", func(ctx SpecContext) {
-		world.install(ctx, serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{HealthzLivenessTimeout: "20"}), v1alpha1.StateReady)
+		world.install(ctx, serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{
+			TargetCPUUtilizationPercentage: "70", FunctionRequeueDuration: "1m", FunctionBuildExecutorArgs: "--none",
+			FunctionBuildMaxSimultaneousJobs: "3", HealthzLivenessTimeout: "20",
+			Eventing: &v1alpha1.Endpoint{Endpoint: "http://events.test"}, Tracing: &v1alpha1.Endpoint{Endpoint: "http://traces.test"},
+		}), v1alpha1.StateReady)
 		Eventually(func() []string { return eventTexts(ctx, world) }).Should(ContainElements(
+			"Configuration: CPU utilization set from '' to '70'",
+			"Configuration: Function requeue duration set from '' to '1m'",
+			"Configuration: Function build executor args set from '' to '--none'",
+			"Configuration: Max number of simultaneous jobs set from '' to '3'",
 			"Configuration: Duration of health check set from '' to '20'",
 			"Configuration: Default build job preset set from '' to 'slow'",
 			"Configuration: Default runtime pod preset set from '' to 'XS'",
+			"Configuration: Eventing endpoint set from '' to 'http://events.test'",
+			"Configuration: Tracing endpoint set from '' to 'http://traces.test'",
 			"Configured: Configuration ready",
 			"Installation: Installing for configuration",
 			"Installed: Serverless installed",
@@ -317,6 +327,7 @@ var _ = Describe("Serverless", Ordered, ContinueOnFailure, func() {
 		}).Should(Succeed())
 		Expect(validating.Webhooks[0].ClientConfig.CABundle).To(Equal(authority))
 	})
+	serverlessResourceSpecs(func() *operatorWorld { return world })
 	removalSpecs(func() *operatorWorld { return world })
 	upgradeSpecs(func() *operatorWorld { return world })
 	monitoringSpecs(func() *operatorWorld { return world })

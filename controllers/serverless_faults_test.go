@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,13 +34,7 @@ var _ = Describe("Serverless in trouble", Ordered, ContinueOnFailure, func() {
 	It("is installed, changed and removed by operators that die after each of their writes", func(ctx SpecContext) {
 		object := serverless(kymaSystem, "default", internalRegistry())
 		Expect(world.Create(ctx, object)).To(Succeed())
-		ready := func(g Gomega) {
-			world.makeAvailable(ctx, g, object.Namespace)
-			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-			g.Expect(object.Status.State).To(Equal(v1alpha1.StateReady), "conditions: %v", object.Status.Conditions)
-			installed := meta.FindStatusCondition(object.Status.Conditions, string(v1alpha1.ConditionInstalled))
-			g.Expect(installed.ObservedGeneration).To(Equal(object.Generation))
-		}
+		ready := func(g Gomega) { world.isReady(ctx, g, object) }
 		Expect(world.diesAfterEachWrite(ready)).To(BeNumerically(">", 20), "an installation takes more writes than that")
 		credentials := registrySecret(ctx, world, kymaSystem).Data
 
@@ -54,6 +49,28 @@ var _ = Describe("Serverless in trouble", Ordered, ContinueOnFailure, func() {
 		}
 		Expect(world.diesAfterEachWrite(gone)).To(BeNumerically(">", 20), "a removal takes more writes than that")
 		Expect(managedObjects(ctx, world)).To(BeEmpty())
+	})
+
+	It("takes over an installation of the original by operators that die after each of their writes", func(ctx SpecContext) {
+		world.former(ctx, "original.yaml")
+		world.create(ctx, "namespace.yaml")
+		world.endBuild(ctx)
+		volume := get(ctx, world, kymaSystem, module.RegistryName, &corev1.PersistentVolumeClaim{})
+		object := serverless(kymaSystem, "default", internalRegistry())
+		Expect(world.Create(ctx, object)).To(Succeed())
+		Expect(world.diesAfterEachWrite(func(g Gomega) {
+			world.isReady(ctx, g, object)
+			g.Expect(world.exists(ctx, &corev1.Secret{}, kymaSystem, "serverless-manifest-cache")).To(BeFalse(), "it goes last")
+		})).To(BeNumerically(">", 40), "a take-over takes more writes than that")
+		Expect(string(registrySecret(ctx, world, kymaSystem).Data["password"])).To(Equal("former-password"))
+		Expect(get(ctx, world, kymaSystem, module.RegistryName, &corev1.PersistentVolumeClaim{}).UID).To(Equal(volume.UID))
+		for _, name := range []string{module.ControllerName, "serverless-webhook-svc", module.RegistryName} {
+			deployment := get(ctx, world, kymaSystem, name, &appsv1.Deployment{})
+			Expect(deployment.Spec.Template.Spec.Containers[0].Image).To(HavePrefix("registry.test/"), name)
+		}
+		world.lacks(ctx, &corev1.ConfigMap{}, "default", "dockerfile-nodejs18")
+		world.lacks(ctx, &corev1.ConfigMap{}, "kube-public", "functions")
+		world.lacks(ctx, &batchv1.Job{}, "default", "shop-build-x7c2k")
 	})
 
 	It("is kept by two operators at once, which come to rest", func(ctx SpecContext) {
@@ -191,6 +208,8 @@ func (w *operatorWorld) diesAfterEachWrite(reached func(Gomega)) int {
 		Eventually(func(g Gomega) {
 			if dead = killer.dead(); !dead {
 				reached(g)
+				// It may have been the last write that reached it.
+				dead = killer.dead()
 			}
 		}).Should(Succeed())
 		stop()
@@ -199,6 +218,15 @@ func (w *operatorWorld) diesAfterEachWrite(reached func(Gomega)) int {
 		}
 		Expect(died).To(BeNumerically("<", 200), "last write: %s", killer.last())
 	}
+}
+
+// isReady asks for what a resource wants, while everything becomes available.
+func (w *operatorWorld) isReady(ctx context.Context, g Gomega, object *v1alpha1.Serverless) {
+	w.makeAvailable(ctx, g, object.Namespace)
+	g.Expect(w.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+	g.Expect(object.Status.State).To(Equal(v1alpha1.StateReady), "conditions: %v", object.Status.Conditions)
+	installed := meta.FindStatusCondition(object.Status.Conditions, string(v1alpha1.ConditionInstalled))
+	g.Expect(installed.ObservedGeneration).To(Equal(object.Generation))
 }
 
 // foreignWebhook is one of somebody else whose service is down.

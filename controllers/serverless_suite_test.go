@@ -43,8 +43,9 @@ type operatorWorld struct {
 	client.Client
 	// writes counts what the operator wrote, dry runs left out.
 	writes *atomic.Int64
-	// config has the operator's permissions.
+	// config has the operator's permissions, admin has all.
 	config *rest.Config
+	admin  *rest.Config
 	scheme *runtime.Scheme
 }
 
@@ -64,7 +65,7 @@ func newOperatorWorld() *operatorWorld {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(direct.Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
 	// The operator may do what its manifest says, and no more.
-	return &operatorWorld{Client: direct, writes: &atomic.Int64{}, config: asOperator(config, direct), scheme: scheme}
+	return &operatorWorld{Client: direct, writes: &atomic.Int64{}, config: asOperator(config, direct), admin: config, scheme: scheme}
 }
 
 // runOperator runs one with its requests wrapped, until stop is called or the specs are over.
@@ -267,17 +268,28 @@ func haveCondition(kind v1alpha1.ConditionType, status metav1.ConditionStatus, r
 	}, Equal(fmt.Sprint(status, "/", reason, ": ", message)))
 }
 
-// managedObjects names what the operator left in the cluster.
+// managedObjects names what the operator made.
 func managedObjects(ctx context.Context, world *operatorWorld) []string {
 	GinkgoHelper()
 	var names []string
+	for _, object := range managed(ctx, world) {
+		names = append(names, object.Kind+" "+object.Name)
+	}
+	return names
+}
+
+// managed is the metadata of what the operator made.
+func managed(ctx context.Context, world *operatorWorld) []metav1.PartialObjectMetadata {
+	GinkgoHelper()
+	var objects []metav1.PartialObjectMetadata
 	for _, kind := range installation.Kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		Expect(world.List(ctx, list, client.MatchingLabelsSelector{Selector: installation.Selector()})).To(Succeed())
 		for _, item := range list.Items {
-			names = append(names, kind.Kind+" "+item.Name)
+			item.SetGroupVersionKind(kind)
+			objects = append(objects, item)
 		}
 	}
-	return names
+	return objects
 }

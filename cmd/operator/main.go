@@ -25,6 +25,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/chart"
 	"kyma-project.io/serverless/internal/fips"
+	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/installation"
 	"kyma-project.io/serverless/internal/module"
 )
@@ -140,7 +141,7 @@ func addProbes(mgr ctrl.Manager) error {
 	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
 		return fmt.Errorf("add health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("readyz", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("caches", health.Synced(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add readiness check: %w", err)
 	}
 	return nil

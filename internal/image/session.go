@@ -32,7 +32,7 @@ const (
 	pause = 2 * time.Second
 )
 
-var boundedTransport = func() http.RoundTripper {
+var boundedTransport = func() *http.Transport {
 	bounded := remote.DefaultTransport.(*http.Transport).Clone()
 	bounded.ResponseHeaderTimeout = patience
 	return bounded
@@ -152,11 +152,18 @@ func (r *Registry) negotiate(ctx context.Context) ([]remote.Option, error) {
 	ctx, cancel := context.WithTimeout(ctx, greeting)
 	defer cancel()
 	challenge, err := transport.Ping(ctx, r.host, boundedTransport)
-	if err != nil || strings.EqualFold(challenge.Scheme, "bearer") {
-		return options, err
+	if err == nil && !strings.EqualFold(challenge.Scheme, "bearer") {
+		var authenticated http.RoundTripper
+		authenticated, err = transport.NewWithContext(ctx, r.host, r.auth, boundedTransport, nil)
+		options = append(options, remote.WithTransport(authenticated))
 	}
-	authenticated, err := transport.NewWithContext(ctx, r.host, r.auth, boundedTransport, nil)
-	return append(options, remote.WithTransport(authenticated)), err
+	if err != nil {
+		// Who answered wrongly may not be the registry: a Service's address leads
+		// elsewhere until the node knows it. A connection that is kept would go
+		// there for as long as it is tried again.
+		boundedTransport.CloseIdleConnections()
+	}
+	return options, err
 }
 
 // writing are the options of a push.

@@ -2,6 +2,8 @@ package image_test
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -47,6 +49,63 @@ func TestRegistryIsAskedAgainAfterAFailure(t *testing.T) {
 	if server.count(isHandshake) == 0 {
 		t.Error("not asked again")
 	}
+}
+
+// As with the address of a Service that the node doesn't know yet.
+func TestRegistryIsConnectedAnewAfterAnotherServerAnswered(t *testing.T) {
+	server := start(t)
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	var leadsTo atomic.Value
+	leadsTo.Store(strings.TrimPrefix(other.URL, "http://"))
+	client, err := image.NewRegistry(image.Location{Push: forward(t, &leadsTo), Username: "user", Password: "secret", PlainHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func() error {
+		_, err := client.Find(t.Context(), "shop__orders", "tag1")
+		return err
+	}
+	if _, is := errors.AsType[*image.UnavailableError](find()); !is {
+		t.Fatal("another server was taken for the registry")
+	}
+	leadsTo.Store(server.host)
+	for deadline := time.Now().Add(20 * time.Second); find() != nil; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still: %v", find())
+		}
+	}
+}
+
+// forward takes connections to where leadsTo says when they are made, and
+// returns its address.
+func forward(t *testing.T, leadsTo *atomic.Value) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", leadsTo.Load().(string))
+			if err != nil {
+				near.Close()
+				continue
+			}
+			for _, ends := range [][2]net.Conn{{near, far}, {far, near}} {
+				go func() {
+					defer ends[0].Close()
+					_, _ = io.Copy(ends[0], ends[1])
+				}()
+			}
+		}
+	}()
+	return listener.Addr().String()
 }
 
 func TestNobodyWaitsForARegistryThatHangsFromTheStart(t *testing.T) {

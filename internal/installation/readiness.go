@@ -100,7 +100,7 @@ func whyUnready(deployment *appsv1.Deployment) string {
 func podTrouble(pods []corev1.Pod) string {
 	for i := range pods {
 		pod := &pods[i]
-		if pod.DeletionTimestamp != nil {
+		if workload.IsReplaced(pod) {
 			continue
 		}
 		if reason := workload.WaitingReason(pod); reason != "" {

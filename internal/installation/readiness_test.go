@@ -64,6 +64,8 @@ func TestPodTrouble(t *testing.T) {
 	ended := "Pod p: container manager ended with exit code 2 (Error); its log says why: kubectl logs -n kyma-system p -c manager --previous"
 	going := pod(corev1.ContainerStatus{State: terminated(2)})
 	going.DeletionTimestamp = &metav1.Time{}
+	evicted := pod(corev1.ContainerStatus{State: terminated(137)})
+	evicted.Status.Phase, evicted.Status.Reason = corev1.PodFailed, "Evicted"
 	unschedulable := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
 		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available"}}}}
 	for _, test := range []struct {
@@ -76,6 +78,8 @@ func TestPodTrouble(t *testing.T) {
 		{"no image", []corev1.Pod{pod(corev1.ContainerStatus{State: corev1.ContainerState{
 			Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"}}})}, "Pod p: ImagePullBackOff: no such image"},
 		{"no node", []corev1.Pod{unschedulable}, "Pod p can't be scheduled: 0/1 nodes are available"},
+		{"evicted, and no node for the next one", []corev1.Pod{evicted, unschedulable}, "Pod p can't be scheduled: 0/1 nodes are available"},
+		{"evicted, and the next one is starting", []corev1.Pod{evicted, pod(corev1.ContainerStatus{})}, ""},
 		{"ended", []corev1.Pod{pod(corev1.ContainerStatus{State: terminated(2)})}, ended},
 		{"crash loop", []corev1.Pod{pod(corev1.ContainerStatus{State: backOff, LastTerminationState: terminated(2)})}, ended},
 		{"recovered", []corev1.Pod{pod(corev1.ContainerStatus{Ready: true, LastTerminationState: terminated(2)})}, ""},

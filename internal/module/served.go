@@ -26,8 +26,13 @@ func Served(all []v1alpha1.Serverless) *v1alpha1.Serverless {
 }
 
 func precedence(serverless v1alpha1.Serverless) int {
-	if serverless.Status.Served == v1alpha1.ServedTrue {
+	switch {
+	case serverless.Status.Served == v1alpha1.ServedTrue:
 		return 0
+	case serverless.DeletionTimestamp == nil:
+		return 1
+	default:
+		// It is going, as soon as somebody else's finalizer lets it.
+		return 2
 	}
-	return 1
 }

@@ -18,6 +18,8 @@ func TestServed(t *testing.T) {
 			Status:     v1alpha1.ServerlessStatus{Served: served},
 		}
 	}
+	going := resource("going", time.Hour, v1alpha1.ServedFalse)
+	going.DeletionTimestamp = &metav1.Time{Time: time.Unix(1_000_000, 0)}
 	for _, test := range []struct {
 		name string
 		all  []v1alpha1.Serverless
@@ -29,6 +31,7 @@ func TestServed(t *testing.T) {
 			resource("old", time.Hour, v1alpha1.ServedFalse), resource("young", 0, v1alpha1.ServedTrue)}, "young"},
 		{"the oldest when none is served", []v1alpha1.Serverless{
 			resource("a", 0, ""), resource("b", time.Hour, v1alpha1.ServedFalse)}, "b"},
+		{"one that stays, although an older one is going", []v1alpha1.Serverless{going, resource("b", 0, v1alpha1.ServedFalse)}, "b"},
 		{"the first by name among equally old ones", []v1alpha1.Serverless{resource("b", 0, ""), resource("a", 0, "")}, "a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

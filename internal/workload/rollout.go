@@ -79,7 +79,7 @@ func unavailable(deployment *appsv1.Deployment) bool {
 func podFailure(function string, pods []corev1.Pod) string {
 	for i := range pods {
 		pod := &pods[i]
-		if pod.DeletionTimestamp != nil {
+		if IsReplaced(pod) {
 			continue
 		}
 		for _, status := range pod.Status.ContainerStatuses {
@@ -131,6 +131,12 @@ func ImageMissing(pods []corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// IsReplaced tells whether the Pod is going, or was evicted by its node, so that
+// another one takes its place; that one tells what is wrong now.
+func IsReplaced(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed
 }
 
 // WaitingReason tells what keeps the Pod from starting, or "" if nothing does.

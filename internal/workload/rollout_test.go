@@ -53,6 +53,17 @@ func TestRunningSaysHowTheRolloutGoes(t *testing.T) {
 			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: "False", Reason: "MinimumReplicasUnavailable"}},
 			want:       running("Unknown", "MinReplicasNotAvailable", "Minimum replicas not available for deployment d"),
 		},
+		"one was evicted, and the next one is starting": {
+			replicas: 2, status: starting,
+			pods: []corev1.Pod{evicted(), pod()},
+			want: running("Unknown", "DeploymentWaiting", "Deployment d is not ready yet"),
+		},
+		"one was evicted, and there is no node for the next one": {
+			replicas: 2, status: starting,
+			pods: []corev1.Pod{evicted(), unschedulable("1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }")},
+			want: running("False", "DeploymentFailed",
+				"Deployment d failed: Pod p can't be scheduled: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"),
+		},
 		"the API server refuses the new ones": {
 			replicas: 2, status: surging,
 			conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "pods \"d-1\" is forbidden: violates PodSecurity"}},
@@ -179,6 +190,14 @@ func unschedulable(message string) corev1.Pod {
 	unscheduled := pod()
 	unscheduled.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: "False", Reason: "Unschedulable", Message: message}}
 	return unscheduled
+}
+
+// evicted is a Pod that its node ended, as under memory or disk pressure.
+func evicted() corev1.Pod {
+	evicted := pod(corev1.ContainerStatus{Name: workload.Container,
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137}}})
+	evicted.Status.Phase, evicted.Status.Reason = corev1.PodFailed, "Evicted"
+	return evicted
 }
 
 func deleted(pod corev1.Pod) corev1.Pod {

@@ -8,7 +8,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	operatorv1alpha1 "kyma-project.io/serverless/api/operator/v1alpha1"
@@ -25,8 +24,6 @@ const (
 const sampleFile = "../../config/samples/default-serverless-cr.yaml"
 
 var _ = Describe("The module", Ordered, func() {
-	key := client.ObjectKey{Namespace: "kyma-system", Name: "default"}
-
 	It("is not disabled while there are Functions, and says so", func(ctx SpecContext) {
 		namespace := restrictedNamespace(ctx)
 		fn := nodejs(namespace, "last", answering("here"), "")
@@ -34,31 +31,37 @@ var _ = Describe("The module", Ordered, func() {
 		url := expose(ctx, fn)
 		Eventually(answer(url)).WithTimeout(ready).Should(Equal("here"))
 
-		Expect(k8s.Delete(ctx, &operatorv1alpha1.Serverless{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}})).To(Succeed())
-		Eventually(state(ctx, key)).Should(Equal("Warning"))
-		Expect(serverlessMessages(ctx, key)).To(ContainElement(MatchRegexp(`found \d+ items with VersionKind serverless.kyma-project.io/v1alpha2`)))
+		Expect(k8s.Delete(ctx, serverlessResource(ctx))).To(Succeed())
+		Eventually(state(ctx, module)).Should(Equal("Warning"))
+		Expect(serverlessMessages(ctx, module)).To(ContainElement(MatchRegexp(`found \d+ items with VersionKind serverless.kyma-project.io/v1alpha2`)))
 		Consistently(answer(url)).Should(Equal("here"))
 		Expect(k8s.Delete(ctx, fn)).To(Succeed())
 	})
 
 	It("goes without a trace once the last Function is gone", func(ctx SpecContext) {
-		Eventually(state(ctx, key)).WithTimeout(ready).Should(Equal("gone"))
-		// Pods take a moment longer than their Deployments.
-		Eventually(func() (string, error) {
-			output, err := exec.CommandContext(ctx, "kubectl", "get", kinds, "-A", "-o", "name").CombinedOutput()
-			return string(output), err
-		}).WithTimeout(ready).WithPolling(time.Second).ShouldNot(MatchRegexp(leftover))
+		leavesNoTrace(ctx)
 	})
 
 	It("is enabled again", func(ctx SpecContext) {
-		output, err := exec.CommandContext(ctx, "kubectl", "apply", "-n", key.Namespace, "-f", sampleFile).CombinedOutput()
+		output, err := exec.CommandContext(ctx, "kubectl", "apply", "-n", module.Namespace, "-f", sampleFile).CombinedOutput()
 		Expect(err).NotTo(HaveOccurred(), string(output))
-		Eventually(state(ctx, key)).WithTimeout(ready).Should(Equal("Ready"))
+		Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("Ready"))
 		fn := nodejs(restrictedNamespace(ctx), "first", answering("again"), "")
 		Expect(k8s.Create(ctx, fn)).To(Succeed())
 		Eventually(answer(expose(ctx, fn))).WithTimeout(ready).Should(Equal("again"))
 	})
 })
+
+// leavesNoTrace waits until the module is gone.
+func leavesNoTrace(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("gone"))
+	// Pods take a moment longer than their Deployments.
+	Eventually(func() (string, error) {
+		output, err := exec.CommandContext(ctx, "kubectl", "get", kinds, "-A", "-o", "name").CombinedOutput()
+		return string(output), err
+	}).WithTimeout(ready).WithPolling(time.Second).ShouldNot(MatchRegexp(leftover))
+}
 
 // state is the Serverless resource's state, or "gone".
 func state(ctx context.Context, key client.ObjectKey) func() (string, error) {

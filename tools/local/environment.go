@@ -23,6 +23,8 @@ import (
 // environment is what the steps find out and the next ones need.
 type environment struct {
 	name, tools string
+	// source is the directory of the sources that are installed.
+	source string
 	// kubeconfig and assets are the paths of the cluster's kubeconfig file and of kubectl.
 	kubeconfig, assets string
 	// registry is the address that releases are pulled from, tag that of the images.
@@ -44,23 +46,32 @@ func (e *environment) show(ctx context.Context, program string, args ...string) 
 // ask runs one of the project's programs, with its progress in view, and
 // returns what it prints.
 func (e *environment) ask(ctx context.Context, program string, args ...string) (string, error) {
-	return e.output(ctx, os.Stderr, program, args)
+	return e.output(ctx, ".", os.Stderr, program, args)
 }
 
-// askQuietly is ask without the progress, which is shown if it fails.
-func (e *environment) askQuietly(ctx context.Context, program string, args ...string) (string, error) {
+// askSource is ask for a program of the sources that are installed.
+func (e *environment) askSource(ctx context.Context, program string, args ...string) (string, error) {
+	return e.output(ctx, e.source, os.Stderr, program, args)
+}
+
+// askSourceQuietly is askSource without the progress, which is shown if it fails.
+func (e *environment) askSourceQuietly(ctx context.Context, program string, args ...string) (string, error) {
 	var progress bytes.Buffer
-	output, err := e.output(ctx, &progress, program, args)
+	output, err := e.output(ctx, e.source, &progress, program, args)
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, progress.String())
 	}
 	return output, err
 }
 
-func (e *environment) output(ctx context.Context, progress io.Writer, program string, args []string) (string, error) {
+func (e *environment) output(ctx context.Context, directory string, progress io.Writer, program string, args []string) (string, error) {
 	var output bytes.Buffer
-	command := exec.CommandContext(ctx, filepath.Join(e.tools, program), args...)
-	command.Stdout, command.Stderr = &output, progress
+	path, err := filepath.Abs(filepath.Join(directory, e.tools, program))
+	if err != nil {
+		return "", fmt.Errorf("find %s of %s: %w", program, directory, err)
+	}
+	command := exec.CommandContext(ctx, path, args...)
+	command.Dir, command.Stdout, command.Stderr = directory, &output, progress
 	if err := command.Run(); err != nil {
 		return "", fmt.Errorf("run %s %s: %w", program, strings.Join(args, " "), err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const usage = `usage: local [--name NAME] run|up|down
+const usage = `usage: local [--name NAME] [--source DIR] run|up|down
 
   run   up, and then the example Function, called over HTTP
   up    the cluster with the module, ready for Functions
@@ -23,7 +23,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	name := pflag.String("name", "local", "the cluster's name; clusters of different names run side by side")
-	tools := pflag.String("tools", "build/bin", "directory of the programs cluster, images and manifest")
+	tools := pflag.String("tools", "build/bin", "where the programs cluster, images and manifest are in the directory of their sources")
+	source := pflag.String("source", ".", "directory of the sources to install, with its own programs images and manifest")
 	pflag.Usage = func() { fmt.Fprint(os.Stderr, usage); pflag.PrintDefaults() }
 	pflag.Parse()
 	commands := map[string]func(context.Context, *environment) error{"run": run, "up": up, "down": down}
@@ -32,7 +33,7 @@ func main() {
 		pflag.Usage()
 		os.Exit(2)
 	}
-	if err := command(ctx, &environment{name: *name, tools: *tools}); err != nil {
+	if err := command(ctx, &environment{name: *name, tools: *tools, source: *source}); err != nil {
 		fmt.Fprintf(os.Stderr, "\n%v\n", err)
 		os.Exit(1)
 	}

@@ -41,7 +41,7 @@ func startCluster(ctx context.Context, env *environment) error {
 // and nothing else is.
 func publishImages(ctx context.Context, env *environment) error {
 	fmt.Println("Images")
-	built, err := env.ask(ctx, "images", "--registry", env.registry, "--tag", "latest")
+	built, err := env.askSource(ctx, "images", "--registry", env.registry, "--tag", "latest")
 	if err != nil {
 		return err
 	}
@@ -51,13 +51,13 @@ func publishImages(ctx context.Context, env *environment) error {
 		fmt.Fprintln(sum, digest)
 	}
 	env.tag = "local-" + hex.EncodeToString(sum.Sum(nil))[:12]
-	_, err = env.askQuietly(ctx, "images", "--registry", env.registry, "--tag", env.tag)
+	_, err = env.askSourceQuietly(ctx, "images", "--registry", env.registry, "--tag", env.tag)
 	return err
 }
 
 func installOperator(ctx context.Context, env *environment) error {
 	fmt.Println("Serverless")
-	manifest, err := env.ask(ctx, "manifest", "--registry", env.registry, "--tag", env.tag)
+	manifest, err := env.askSource(ctx, "manifest", "--registry", env.registry, "--tag", env.tag)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func installOperator(ctx context.Context, env *environment) error {
 }
 
 func enableModule(ctx context.Context, env *environment) error {
-	if err := env.kubectl(ctx, nil, "apply", "--server-side", "-n", moduleNamespace, "-f", sampleFile); err != nil {
+	if err := env.kubectl(ctx, nil, "apply", "--server-side", "-n", moduleNamespace, "-f", filepath.Join(env.source, sampleFile)); err != nil {
 		return err
 	}
 	return await(ctx, "Serverless resource", 5*time.Minute, func(ctx context.Context) (bool, string, error) {

@@ -17,9 +17,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// clusterName keeps the tests' cluster apart from the one that `make run` leaves running.
-const clusterName = "test"
-
 // stage is a set of tests that run together.
 type stage struct {
 	name, what string
@@ -49,26 +46,10 @@ func stages(assets string) []stage {
 		{"e2e", "the module on a real cluster", func(ctx context.Context, log string) (tally, error) {
 			return endToEnd(ctx, log, assets)
 		}},
+		{"upgrade", "the module on a real cluster, from its former version", func(ctx context.Context, log string) (tally, error) {
+			return upgrade(ctx, log, assets)
+		}},
 	}
-}
-
-// endToEnd starts a cluster of its own and leaves nothing of it behind.
-func endToEnd(ctx context.Context, log, assets string) (result tally, err error) {
-	defer func() {
-		down := command(context.WithoutCancel(ctx), ".", nil, "build/bin/local", "--name", clusterName, "down")
-		err = errors.Join(err, down.Run())
-	}()
-	up := command(ctx, ".", nil, "build/bin/local", "--name", clusterName, "up")
-	up.Stdout, up.Stderr = os.Stdout, os.Stderr
-	if err := up.Run(); err != nil {
-		return tally{}, fmt.Errorf("start cluster with the module: %w", err)
-	}
-	kubeconfig, err := ask(ctx, "build/bin/cluster", "kubeconfig", "--name", clusterName)
-	if err != nil {
-		return tally{}, err
-	}
-	path := assets + string(os.PathListSeparator) + os.Getenv("PATH")
-	return goTests(ctx, log, ".", []string{"KUBECONFIG=" + kubeconfig, "PATH=" + path}, "-timeout=30m", "-count=1", "./tests/e2e")
 }
 
 func goTests(ctx context.Context, log, directory string, env []string, args ...string) (tally, error) {

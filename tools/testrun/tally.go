@@ -62,7 +62,11 @@ func parseGoTest(output io.Reader, log io.Writer) (tally, error) {
 		case event.Action == "skip" && event.Test != "":
 			result.skipped = append(result.skipped, id)
 		case event.Action == "pass" && event.Test != "":
-			result.passed += max(1, suites[id].passed)
+			if counted, isSuite := suites[id]; isSuite {
+				result.passed += counted.passed
+			} else {
+				result.passed++
+			}
 		case event.Action == "fail" && event.Test != "":
 			result.passed += suites[id].passed
 			result.failed += max(1, suites[id].failed)
