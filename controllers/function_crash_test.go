@@ -150,6 +150,10 @@ func (w *functionWorld) completes(ctx context.Context, fn *v1alpha2.Function) {
 		w.play(ctx, g, fn)
 		isComplete(g, fn)
 	}).Should(Succeed())
+	if fn.Spec.ScaleConfig != nil {
+		autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: child(fn)}
+		Expect(w.Get(ctx, client.ObjectKeyFromObject(autoscaler), autoscaler)).To(Succeed(), "a Function that runs is scaled")
+	}
 }
 
 func isComplete(g Gomega, fn *v1alpha2.Function) {

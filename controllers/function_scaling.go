@@ -4,6 +4,7 @@ import (
 	"context"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,7 +43,10 @@ func (r *FunctionReconciler) autoscale(ctx context.Context, fn *v1alpha2.Functio
 		return r.removeChild(ctx, fn, &autoscalingv2.HorizontalPodAutoscaler{})
 	}
 	if fn.Status.PodSelector == "" {
-		// The autoscaler reads it at once, and would complain. Writing it is what calls us again.
+		// The autoscaler reads it at once, and would complain. Writing it is what calls us again;
+		// until then the Function isn't what its spec says, however its Pods are.
+		found.add(status.Condition(v1alpha2.ConditionRunning, corev1.ConditionUnknown, v1alpha2.ReasonDeploymentWaiting,
+			workload.Waiting(workload.ChildName(fn))))
 		return nil
 	}
 	result, err := r.Applier.Apply(ctx, autoscaler)

@@ -40,9 +40,15 @@ func Rollout(deployment *appsv1.Deployment, pods []corev1.Pod) v1alpha2.Conditio
 		condition.Message = fmt.Sprintf("Minimum replicas not available for deployment %s", deployment.Name)
 	} else {
 		condition.Reason = v1alpha2.ReasonDeploymentWaiting
-		condition.Message = fmt.Sprintf("Deployment %s is not ready yet", deployment.Name)
+		condition.Message = Waiting(deployment.Name)
 	}
 	return condition
+}
+
+// Waiting is the message while the Deployment's Pods don't serve yet
+// (contract/functions.md 2.5).
+func Waiting(deployment string) string {
+	return fmt.Sprintf("Deployment %s is not ready yet", deployment)
 }
 
 // failure is the reason why new Pods can't run, or "": the Pods' own, that of
