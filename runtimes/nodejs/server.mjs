@@ -1,3 +1,4 @@
+import { formatLogs } from './lib/log.mjs';
 import { readSettings } from './lib/settings.mjs';
 import { startRuntime } from './lib/runtime.mjs';
 import { reportLoadFailure } from './lib/loadfailure.mjs';
@@ -9,6 +10,7 @@ process.on('uncaughtException', (error) => {
 });
 
 const settings = readSettings(process.env);
+formatLogs(settings.logFormat);
 
 // Starting and loading are two steps: a started server needs no handler, and may be handed one later.
 const runtime = await startRuntime(settings).catch((error) => {

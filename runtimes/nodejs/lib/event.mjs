@@ -1,7 +1,7 @@
-import { attributesForReply, contentTypeOf, isCloudEvent, readCloudEvent } from './cloudevent.mjs';
+import { attributesForReply, contentTypeOf } from './cloudevent.mjs';
 
 // The first argument of every handler. Its keys and their order are what handlers have seen so far.
-export function createEvent(request, response, { tracer, publisher }) {
+export function createEvent(request, response, { tracer, publisher }, cloudEvent) {
   const event = {
     tracer,
     extensions: { request, response },
@@ -12,7 +12,11 @@ export function createEvent(request, response, { tracer, publisher }) {
     buildResponseCloudEvent: (id, type, data) => ({ ...attributesForReply(request), type, id, data, datacontenttype: contentTypeOf(data) }),
     emitCloudEvent: (type, source, data, attributes) => publisher.emit(type, source, data, attributes),
   };
-  if (isCloudEvent(request)) Object.assign(event, readCloudEvent(request));
-  else if (!request.is('multipart/*')) event.data = request.body;
+  if (cloudEvent) Object.assign(event, cloudEvent);
+  else if (!isMultipart(request)) event.data = request.body;
   return event;
+}
+
+function isMultipart({ headers }) {
+  return /^\s*multipart\//i.test(headers['content-type'] ?? '');
 }

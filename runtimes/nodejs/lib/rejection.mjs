@@ -1,15 +1,26 @@
+import { logError } from './log.mjs';
+
 const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-// A request which the user's function can't be called with.
-export class InvalidRequest extends Error {
-  status = 400;
+// A request which the user's function isn't called with; the caller is told why.
+export class RejectedRequest extends Error {
   expose = true;
+
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
 }
 
-// Express tells an error handler from another by its four parameters.
-export function answerRejected(error, request, response, _next) {
+export class InvalidRequest extends RejectedRequest {
+  constructor(message) {
+    super(400, message);
+  }
+}
+
+export function answerRejected(error, request, response) {
   const status = error.status ?? 500;
-  if (status >= 500) console.error(error);
+  if (status >= 500) logError(error);
   else console.error(`${request.method} ${request.path} rejected with ${status}: ${error.message}`);
   if (response.headersSent) return response.destroy();
 

@@ -15,10 +15,11 @@ export function readSettings(env) {
     namespace: env.SERVICE_NAMESPACE,
     runtime: env.FUNC_RUNTIME,
     timeoutMs: positive(env, 'FUNC_TIMEOUT', 180) * MILLISECONDS,
-    bodyLimit: `${positive(env, 'REQ_MB_LIMIT', 1)}mb`,
+    bodyLimitMegabytes: positive(env, 'REQ_MB_LIMIT', 1),
     drainMs: positive(env, 'FUNC_DRAIN_SECONDS', 2) * MILLISECONDS,
     traceCollector: env.TRACE_COLLECTOR_ENDPOINT,
     publisher: env.PUBLISHER_PROXY_ADDRESS,
+    logFormat: env.FUNC_LOG_FORMAT,
     logRequests: Boolean(env.KYMA_INTERNAL_LOGGER_ENABLED),
     terminationLog: env.TERMINATION_MESSAGE_PATH,
   };

@@ -5,14 +5,13 @@ const SPAN_FLUSH_MS = 2000;
 // A pod gets SIGTERM while its address is still being removed from the cluster's proxies, so the
 // server goes on accepting for the drain time: closing at once would refuse calls on every rollout.
 export function stopOnSignals(runtime, { drainMs }) {
-  const connections = trackResponses(runtime.server);
   let stopping = false;
 
   const stop = async (drain) => {
     if (stopping) return;
     stopping = true;
     console.log('Shutting down..');
-    connections.closeAfterResponse();
+    closeConnections(runtime);
     await sleep(drain);
     await new Promise((closed) => runtime.server.close(closed));
     await Promise.race([runtime.tracing.shutdown(), sleep(SPAN_FLUSH_MS)]);
@@ -24,23 +23,11 @@ export function stopOnSignals(runtime, { drainMs }) {
 }
 
 // A kept-alive connection would outlive the drain and carry the next call into a closed server.
-function trackResponses(server) {
-  const inFlight = new Set();
-  let closing = false;
-
+function closeConnections({ server, exchanges }) {
   const closeAfter = (response) => {
     if (response.headersSent) response.once('finish', () => response.socket?.end());
     else response.setHeader('Connection', 'close');
   };
-  server.prependListener('request', (_request, response) => {
-    inFlight.add(response);
-    response.once('close', () => inFlight.delete(response));
-    if (closing) closeAfter(response);
-  });
-  return {
-    closeAfterResponse() {
-      closing = true;
-      inFlight.forEach(closeAfter);
-    },
-  };
+  server.prependListener('request', (_request, response) => closeAfter(response));
+  for (const response of exchanges) closeAfter(response);
 }

@@ -2,8 +2,9 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
+import { pathOf } from './express.mjs';
 import { traceOutgoing } from './outgoing.mjs';
-import { withGeneratedParent } from './traceids.mjs';
+import { CallerContext } from './callercontext.mjs';
 
 // Headers are passed on always; spans are recorded, and their SDK is loaded, with a collector only.
 export async function startTracing({ traceCollector, functionName, namespace }) {
@@ -28,30 +29,33 @@ export async function startTracing({ traceCollector, functionName, namespace }) 
   return {
     tracer,
     shutdown,
-    // Runs work within the trace of the request which asked for it.
-    withRequest(request, response, work) {
-      const caller = propagation.extract(ROOT_CONTEXT, request.headers);
-      const span = tracer.startSpan(request.method, serverSpan(request), caller);
-      response.once('close', () => {
-        span.setAttribute('http.response.status_code', response.statusCode);
-        if (response.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-        span.end();
-      });
-      return context.with(withGeneratedParent(trace.setSpan(caller, span)), work);
-    },
-    withSpan(name, work) {
-      return tracer.startActiveSpan(name, async (span) => {
-        try {
-          return await work();
-        } catch (error) {
-          span.recordException(error instanceof Error ? error : String(error));
-          span.setStatus({ code: SpanStatusCode.ERROR });
-          throw error;
-        } finally {
-          span.end();
-        }
-      });
-    },
+    // Runs a call of the user's function within the trace of the request that asked for it.
+    call: traceCollector ? recorded(tracer) : propagated,
+  };
+}
+
+function propagated(request, _response, work) {
+  return context.with(new CallerContext(request), work);
+}
+
+function recorded(tracer) {
+  return (request, response, work) => {
+    const caller = propagation.extract(ROOT_CONTEXT, request.headers);
+    const server = tracer.startSpan(request.method, serverSpan(request), caller);
+    response.on('close', () => {
+      server.setAttribute('http.response.status_code', response.statusCode);
+      if (response.statusCode >= 500) server.setStatus({ code: SpanStatusCode.ERROR });
+      server.end();
+    });
+    const parent = trace.setSpan(caller, server);
+    const call = tracer.startSpan('userFunction', undefined, parent);
+    return context.with(trace.setSpan(parent, call), work, undefined, {
+      fail(error) {
+        call.recordException(error instanceof Error ? error : String(error));
+        call.setStatus({ code: SpanStatusCode.ERROR });
+      },
+      end: () => call.end(),
+    });
   };
 }
 
@@ -60,11 +64,11 @@ function serverSpan(request) {
     kind: SpanKind.SERVER,
     attributes: {
       'http.request.method': request.method,
-      'url.scheme': request.protocol,
-      'url.path': request.path,
-      'server.address': request.hostname,
+      'url.scheme': 'http',
+      'url.path': pathOf(request.originalUrl),
+      'server.address': request.headers.host,
       'network.protocol.version': request.httpVersion,
-      'user_agent.original': request.get('user-agent'),
+      'user_agent.original': request.headers['user-agent'],
     },
   };
 }

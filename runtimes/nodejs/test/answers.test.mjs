@@ -18,6 +18,10 @@ describe('a caller gets', () => {
     ['/object', 200, '{"a":1}', JSON_TYPE],
     ['/array', 200, '[1,2]', JSON_TYPE],
     ['/typed-buffer', 200, 'png', 'image/png'],
+    ['/stream', 200, 'abc', 'application/octet-stream'],
+    ['/web-stream', 200, 'web', 'application/octet-stream'],
+    ['/typed-stream', 200, '1,2', 'text/csv; charset=utf-8'],
+    ['/stream-fails-early', 500, 'Internal server error', 'application/octet-stream'],
     ['/number', 200, '42'],
     ['/true', 200, 'true'],
     ['/promise', 200, '7'],
@@ -36,6 +40,7 @@ describe('a caller gets', () => {
     ['/xml', 200, '<a/>', 'text/xml; charset=utf-8'],
     ['/header', 200, 'set'],
     ['/callback', 201, 'x'],
+    ['/callback-stream', 201, 'abc', 'application/octet-stream'],
     ['/callback-status', 202, 'Accepted', 'text/plain; charset=utf-8'],
     ['/ended', 200, 'own', 'text/html; charset=utf-8'],
     ['/returns-response', 201, '{"own":true}', JSON_TYPE],
@@ -55,6 +60,14 @@ describe('a caller gets', () => {
     const response = await server.get('/buffer');
     assert.deepEqual([...new Uint8Array(await response.arrayBuffer())], [0, 255, 1]);
     assert.equal(response.headers.get('content-type'), 'application/octet-stream');
+  });
+
+  it('a broken connection when a stream fails halfway, which is logged and counted', async () => {
+    const failures = async () => Number(/^function_failures_total (\d+)/m.exec(await (await server.get('/metrics')).text())[1]);
+    const before = await failures();
+    await assert.rejects(async () => (await server.get('/stream-fails')).text());
+    await until(() => server.output().includes('source is gone'), 'the error in the log');
+    assert.equal(await failures(), before + 1);
   });
 
   it('the length of a string', async () => {
@@ -147,5 +160,9 @@ it('metrics count calls, failures and durations', async (t) => {
     /^function_duration_miliseconds_bucket\{le="\+Inf"\} 3$/m,
     /^function_duration_miliseconds_sum [\d.]+$/m,
     /^function_duration_miliseconds_count 3$/m,
+    /^# TYPE http_server_request_duration_seconds histogram$/m,
+    /^http_server_request_duration_seconds_bucket\{http_request_method="GET",http_response_status_code="200",url_scheme="http",le="0.25"\} 1$/m,
+    /^http_server_request_duration_seconds_bucket\{http_request_method="GET",http_response_status_code="200",url_scheme="http",le="0.5"\} 2$/m,
+    /^http_server_request_duration_seconds_count\{http_request_method="GET",http_response_status_code="500",url_scheme="http"\} 1$/m,
   ]) assert.match(text, line);
 });

@@ -1,10 +1,13 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { run, sink } from './running.mjs';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { run, sink, until } from './running.mjs';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const BINARY = { 'ce-type': 't', 'ce-source': 's', 'ce-id': '1', 'ce-specversion': '1.0', 'ce-eventtypeversion': 'v1' };
+const BATCH = { 'Content-Type': 'application/cloudevents-batch+json; charset=utf-8' };
 const STRUCTURED = { 'Content-Type': 'application/cloudevents+json' };
 
 describe('a function called with a CloudEvent sees', () => {
@@ -63,10 +66,21 @@ describe('a CloudEvent is refused with 400 and a reason', () => {
   before(async () => { server = await (await run('echo')).healthy(); });
   after(() => server.stop());
 
+  const structured = (attributes) => JSON.stringify({ type: 't', source: 's', id: '1', specversion: '1.0', ...attributes });
   for (const [what, body, headers, reason] of [
     ['without ce-id', 'x', { 'ce-type': 't', 'ce-source': 's' }, /header ce-id is missing/],
+    ['without ce-source', 'x', { 'ce-type': 't', 'ce-id': '1', 'ce-specversion': '1.0' }, /header ce-source is missing/],
+    ['without ce-type', 'x', { 'ce-source': 's', 'ce-id': '1', 'ce-specversion': '1.0' }, /header ce-type is missing/],
+    ['of a version that is not known', 'x', { ...BINARY, 'ce-specversion': '2.0' }, /specversion &quot;2.0&quot; is not supported; use 1.0 or 0.3/],
+    ['with a source that is no URI reference', 'x', { ...BINARY, 'ce-source': 'a b' }, /source must match format &quot;uri-reference&quot;/],
     ['with a structured body which is no object', '[1]', STRUCTURED, /has to be a JSON object/],
     ['with a structured body which is no JSON', '{', STRUCTURED, /JSON/],
+    ['without a structured type', structured({ type: undefined }), STRUCTURED, /type/],
+    ['with a structured type which is no string', structured({ type: 5 }), STRUCTURED, /type must be string/],
+    ['with a structured id which is no string', structured({ id: 5 }), STRUCTURED, /id must be string/],
+    ['of a structured version that is not known', structured({ specversion: '0.2' }), STRUCTURED, /specversion/],
+    ['with a batch which is no array', '{}', BATCH, /has to be a JSON array/],
+    ['with one of a batch that is malformed', `[${structured({})},${structured({ type: 5 })}]`, BATCH, /type must be string, in event 2 of the batch/],
   ]) {
     it(what, async () => {
       const response = await server.post('/', body, headers);
@@ -74,6 +88,85 @@ describe('a CloudEvent is refused with 400 and a reason', () => {
       assert.match(await response.text(), reason);
     });
   }
+});
+
+describe("the specification's examples arrive", () => {
+  let server;
+  before(async () => { server = await (await run('echo')).healthy(); });
+  after(() => server.stop());
+
+  const attributes = { specversion: '1.0', type: 'com.example.someevent', source: '/mycontext', id: 'A234-1234-1234', time: '2018-04-05T17:31:00Z' };
+  const seen = {
+    'ce-specversion': '1.0', 'ce-type': 'com.example.someevent', 'ce-source': '/mycontext', 'ce-id': 'A234-1234-1234', 'ce-time': '2018-04-05T17:31:00.000Z',
+  };
+  for (const [what, data, dataSeen] of [
+    ['XML as a string', { datacontenttype: 'application/xml', data: '<much wow="xml"/>' }, '<much wow="xml"/>'],
+    ['bytes', { datacontenttype: 'application/vnd.apache.thrift.binary', data_base64: 'aGk=' }, 'hi'],
+    ['a JSON object', { datacontenttype: 'application/json', data: { appinfoA: 'abc', appinfoB: 123, appinfoC: true } }, { appinfoA: 'abc', appinfoB: 123, appinfoC: true }],
+    ['a JSON number without a type', { data: 1.5 }, 1.5],
+    ['a JSON zero', { data: 0 }, 0],
+    ['a JSON false', { data: false }, false],
+    ['an empty string', { data: '' }, ''],
+    ['a JSON string', { datacontenttype: 'application/json', data: 'I am just a string' }, 'I am just a string'],
+    ['extensions and an empty subject', { comexampleextension1: 'value', comexampleothervalue: 5, data: {} }, {}],
+  ]) {
+    it(`structured: ${what}`, async () => {
+      const headers = { 'Content-Type': 'application/cloudevents+json; charset=UTF-8' };
+      const echo = await (await server.post('/', JSON.stringify({ ...attributes, ...data }), headers)).json();
+      const { 'ce-datacontenttype': type, ...ce } = echo.ce;
+      assert.deepEqual([ce, type, echo.data], [seen, data.datacontenttype, dataSeen]);
+    });
+  }
+
+  for (const [what, type, body, dataSeen] of [
+    ['JSON', 'application/json; charset=utf-8', '{"a":1}', { a: 1 }],
+    ['a JSON string', 'application/json', '"{1"', '{1'],
+    ['text', 'text/plain', 'Hello World!', 'Hello World!'],
+    ['XML', 'application/xml', '<a/>', '<a/>'],
+    ['bytes', 'application/octet-stream', 'raw', 'raw'],
+  ]) {
+    it(`binary: ${what}`, async () => {
+      const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`CE-${name}`, value]));
+      const echo = await (await server.post('/', body, { ...headers, 'Content-Type': type, 'ce-sub-rosa': 'an extension' })).json();
+      const { 'ce-datacontenttype': typeSeen, ...ce } = echo.ce;
+      assert.deepEqual([ce, typeSeen, echo.data], [seen, type, dataSeen]);
+    });
+  }
+
+  it('of version 0.3', async () => {
+    const { ce, data } = await (await server.post('/', JSON.stringify({ ...attributes, specversion: '0.3', data: 'x' }), STRUCTURED)).json();
+    assert.deepEqual([ce['ce-specversion'], data], ['0.3', 'x']);
+  });
+});
+
+describe('a batch', () => {
+  let server;
+  before(async () => { server = await (await run('counter')).healthy(); });
+  after(() => server.stop());
+  const batch = (...data) => JSON.stringify(data.map((each, i) => ({ type: 't', source: 's', id: `${i}`, specversion: '1.0', data: each })));
+  const send = async (body) => {
+    const response = await server.post('/', body, BATCH);
+    return [response.status, await response.text()];
+  };
+
+  it('is a call for each of its events, in order, and the last answer is the answer', async () => {
+    assert.deepEqual(await send(batch('a', 'b', 'c')), [200, '["0 a","1 b","2 c"]']);
+  });
+
+  it('ends with the first call that fails', async () => {
+    assert.deepEqual(await send(batch('d', 'fail', 'e')), [500, 'Internal server error']);
+    assert.deepEqual(await send(batch('f')), [200, '["0 a","1 b","2 c","0 d","0 f"]']);
+  });
+
+  it('without events is no call', async () => {
+    assert.deepEqual(await send('[]'), [200, '']);
+  });
+
+  it('is counted by its calls', async () => {
+    const metrics = await (await server.get('/metrics')).text();
+    assert.match(metrics, /^function_calls_total 6$/m);
+    assert.match(metrics, /^function_failures_total 1$/m);
+  });
 });
 
 describe('a function which emits a CloudEvent', () => {
@@ -116,7 +209,59 @@ describe('a function which emits a CloudEvent', () => {
 
   it('fails on an event without a type', async () => {
     assert.equal((await server.get('/no-type')).status, 500);
-    assert.match(server.output(), /emitCloudEvent: type has to be a string/);
+    assert.match(server.output(), /emitCloudEvent: type must NOT have fewer than 1 characters/);
+  });
+
+  it('posts bytes as data_base64', async () => {
+    await server.get('/bytes');
+    const sent = JSON.parse(publisher.requests.at(-1).body);
+    assert.deepEqual([sent.datacontenttype, sent.data_base64, sent.data], ['application/octet-stream', 'aGk=', undefined]);
+  });
+
+  it('fails on an extension whose name the specification does not allow', async () => {
+    assert.equal((await server.get('/bad-extension')).status, 500);
+    assert.match(server.output(), /emitCloudEvent: invalid extension name: Not-Valid/);
+  });
+
+  it('sends the same event once more when the connection breaks', async (t) => {
+    const bodies = [];
+    const flaky = createServer(async (request, response) => {
+      bodies.push(Buffer.concat(await request.toArray()).toString());
+      if (bodies.length === 1) request.socket.destroy();
+      else response.writeHead(204).end();
+    }).listen(0, '127.0.0.1');
+    await once(flaky, 'listening');
+    const emitter = await (await run('emitter', { PUBLISHER_PROXY_ADDRESS: `http://127.0.0.1:${flaky.address().port}/` })).healthy();
+    t.after(async () => { await emitter.stop(); flaky.closeAllConnections(); flaky.close(); });
+    assert.deepEqual(await (await emitter.get('/object')).json(), { status: 204 });
+    assert.equal(bodies.length, 2);
+    assert.equal(bodies[0], bodies[1]);
+  });
+
+  it('sends an event that the publisher refuses once', async (t) => {
+    let posts = 0;
+    const refusing = createServer((request, response) => {
+      posts += 1;
+      response.writeHead(503).end();
+    }).listen(0, '127.0.0.1');
+    await once(refusing, 'listening');
+    const emitter = await (await run('emitter', { PUBLISHER_PROXY_ADDRESS: `http://127.0.0.1:${refusing.address().port}/` })).healthy();
+    t.after(async () => { await emitter.stop(); refusing.closeAllConnections(); refusing.close(); });
+    assert.equal((await emitter.get('/object')).status, 500);
+    assert.match(emitter.output(), /status code 503/);
+    assert.equal(posts, 1);
+  });
+
+  it('gives up on a publisher that does not answer', async (t) => {
+    let posts = 0;
+    const silent = createServer(() => { posts += 1; }).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const env = { PUBLISHER_PROXY_ADDRESS: `http://127.0.0.1:${silent.address().port}/`, FUNC_TIMEOUT: '1' };
+    const emitter = await (await run('emitter', env)).healthy();
+    t.after(async () => { await emitter.stop(); silent.closeAllConnections(); silent.close(); });
+    await emitter.get('/object');
+    await until(() => emitter.output().includes('timeout of 1000ms exceeded'), 'the reason in the log');
+    assert.equal(posts, 1);
   });
 
   it('fails and says why without a publisher', async (t) => {

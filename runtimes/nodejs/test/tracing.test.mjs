@@ -1,5 +1,7 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { run, sink, until } from './running.mjs';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -70,3 +72,28 @@ it('a collector gets the spans of user calls and of nothing else', async (t) => 
   const service = received()[0].resource.attributes.find((a) => a.key === 'service.name').value.stringValue;
   assert.equal(service, 'shop.prod');
 });
+
+for (const [what, listen] of [['is down', false], ['never answers', true]]) {
+  it(`a collector that ${what} delays no answer, and neither the log nor the end`, async (t) => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address();
+    if (!listen) await new Promise((closed) => silent.close(closed));
+    const server = await (await run('answers', { TRACE_COLLECTOR_ENDPOINT: `http://127.0.0.1:${port}/v1/traces` })).healthy();
+    t.after(async () => { await server.stop(); silent.closeAllConnections(); silent.close(); });
+    // More than the exporter queues.
+    const durations = [];
+    for (let i = 0; i < 25; i += 1) {
+      const began = performance.now();
+      const answers = await Promise.all(Array.from({ length: 50 }, async () => (await server.get('/string')).text()));
+      assert.ok(answers.every((answer) => answer === 'hello'));
+      durations.push(performance.now() - began);
+    }
+    assert.ok(Math.max(...durations) < 2000, `the slowest 50 took ${Math.max(...durations)} ms`);
+    const began = Date.now();
+    server.signal('SIGTERM');
+    assert.equal(await server.exited, 0);
+    assert.ok(Date.now() - began < 5000);
+    assert.equal(server.output().replaceAll('Shutting down..\n', ''), '');
+  });
+}
