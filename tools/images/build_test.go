@@ -55,8 +55,8 @@ func TestImagesOfThisModule(t *testing.T) {
 }
 
 func TestPlaceForImagesIsNeeded(t *testing.T) {
-	for _, args := range [][2]string{{"", ""}, {"host", "dir"}} {
-		if _, err := newPublisher(args[0], args[1], "dev"); err == nil || !strings.Contains(err.Error(), "--registry") {
+	for _, args := range [][3]string{{"", "", ""}, {"host", "dir", ""}, {"host", "", "dir"}, {"", "dir", "dir"}} {
+		if _, err := newPublisher(args[0], args[1], args[2], "dev"); err == nil || !strings.Contains(err.Error(), "--registry") {
 			t.Errorf("%v: got %v, want an error that names the flags", args, err)
 		}
 	}

@@ -21,6 +21,7 @@ const usage = `Build the module's images and push them.
 
   images --registry HOST[:PORT][/PATH] [flags] [NAME...]
   images --layout DIR [flags] [NAME...]
+  images --unpack DIR [flags] [NAME...]
 
 NAME is an image or a group of them, "programs" or "runtimes"; none means all.
 A registry on this machine or in a private network is spoken to over plain HTTP;
@@ -43,14 +44,15 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	var (
-		registry, directory, tag string
-		platforms                []string
-		refresh                  bool
+		registry, directory, unpacked, tag string
+		platforms                          []string
+		refresh                            bool
 	)
 	flags := pflag.NewFlagSet("images", pflag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
 	flags.StringVar(&registry, "registry", "", "Registry to push to, as HOST[:PORT][/PATH].")
 	flags.StringVar(&directory, "layout", "", "OCI layout directory to write to, in place of a registry.")
+	flags.StringVar(&unpacked, "unpack", "", "Directory to unpack the images' files to, each below its name.")
 	flags.StringVar(&tag, "tag", "dev", "Tag of the images.")
 	flags.StringSliceVar(&platforms, "platform", hostPlatform(), "Platforms; with more than one, an image is an index.")
 	flags.BoolVar(&refresh, "refresh", false, "Look for Debian updates, also if it was done in the last 24 hours.")
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 
-	publisher, err := newPublisher(registry, directory, tag)
+	publisher, err := newPublisher(registry, directory, unpacked, tag)
 	if err != nil {
 		return err
 	}
@@ -86,15 +88,17 @@ func run(ctx context.Context, args []string) error {
 	return images.Prune(time.Now().Add(-keepUnused))
 }
 
-func newPublisher(registry, directory, tag string) (publisher, error) {
+func newPublisher(registry, directory, unpacked, tag string) (publisher, error) {
 	switch {
-	case registry != "" && directory != "":
-		return nil, errors.New("parse flags: --registry and --layout exclude each other; give one")
+	case registry != "" && directory != "", registry+directory != "" && unpacked != "":
+		return nil, errors.New("parse flags: --registry, --layout and --unpack exclude each other; give one")
 	case registry != "":
 		return publish.NewRegistry(registry, tag)
 	case directory != "":
 		return publish.NewLayout(directory, tag)
+	case unpacked != "":
+		return publish.NewDirectory(unpacked), nil
 	default:
-		return nil, errors.New("parse flags: there is no place for the images; give --registry or --layout")
+		return nil, errors.New("parse flags: there is no place for the images; give --registry, --layout or --unpack")
 	}
 }

@@ -43,6 +43,9 @@ func stages(assets string) []stage {
 		{"nodejs", "the Node.js runtime", func(ctx context.Context, log string) (tally, error) {
 			return nodeTests(ctx, log, "runtimes/nodejs")
 		}},
+		{"python", "the Python runtime", func(ctx context.Context, log string) (tally, error) {
+			return pythonTests(ctx, log, "runtimes/python")
+		}},
 		{"e2e", "the module on a real cluster", func(ctx context.Context, log string) (tally, error) {
 			return endToEnd(ctx, log, assets)
 		}},

@@ -22,6 +22,8 @@ func TestSums(t *testing.T) {
 {"Action":"fail","Package":"p","Test":"TestE2E"}`, 7, 2},
 		"Node.js tests in TAP":             {parseNodeTest, "ok 1 - a\nnot ok 2 - b\n# pass 1\n# fail 1\n# cancelled 0", 1, 1},
 		"Node.js tests in the spec format": {parseNodeTest, "✔ a\n\u2139 pass 3\n\u2139 fail 0", 3, 0},
+		"Python tests":                     {parsePythonTest, "test_a ... ok\nFAIL: test_b (tests.T.test_b) [1]\n\nRan 7 tests in 1.2s\n\nFAILED (failures=1, errors=1, skipped=2)", 3, 2},
+		"Python tests that pass":           {parsePythonTest, "Ran 7 tests in 1.2s\n\nOK", 7, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := test.parse(strings.NewReader(test.output), io.Discard)

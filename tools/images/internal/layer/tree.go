@@ -135,6 +135,9 @@ func (t Tree) AddTree(name string, other Tree) {
 
 // WriteTo writes the tree to a directory of this machine.
 func (t Tree) WriteTo(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for _, name := range t.names() {
 		if err := t.writeNode(filepath.Join(dir, filepath.FromSlash(name)), name); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)

@@ -12,14 +12,19 @@ import (
 )
 
 // abi is a digest of all in a runtime's image that a layer of dependencies
-// depends on: what native modules link to, and the npm that lays modules out.
+// depends on: what native modules link to, and the npm or pip that lays modules out.
 // An update that keeps these, as a security update does, keeps the digest, and
 // the layers made on the former image go onto the new one.
 func abi(platform v1.Platform, packages []debian.Package, version Version) (string, error) {
-	facts := []string{
-		"platform " + platform.String(),
-		"node " + major(version.Node),
-		"npm " + major(version.NPM),
+	facts := []string{"platform " + platform.String()}
+	if version.Python != "" {
+		pip, err := debian.LibraryVersion(packages, "python3-pip")
+		if err != nil {
+			return "", fmt.Errorf("compute ABI: %w", err)
+		}
+		facts = append(facts, "python "+version.Python, "pip "+major(pip))
+	} else {
+		facts = append(facts, "node "+major(version.Node), "npm "+major(version.NPM))
 	}
 	for _, library := range []string{"libc6", "libstdc++6"} {
 		version, err := debian.LibraryVersion(packages, library)

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -34,7 +35,7 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	if err != nil {
 		return nil, err
 	}
-	packages, err := archive.Resolve(ctx, spec.Packages)
+	packages, err := packagesOf(ctx, archive, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +49,18 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 	if err != nil {
 		return nil, err
 	}
-	language, err := b.language(ctx, version, platform)
+	language, server := b.language, b.server
+	if version.Python != "" {
+		language = func(ctx context.Context, version Version, _ v1.Platform) (v1.Layer, error) {
+			return b.standardBytecode(ctx, spec, archive, packages, version)
+		}
+		server = b.pythonServer
+	}
+	languageLayer, err := language(ctx, version, platform)
 	if err != nil {
 		return nil, err
 	}
-	server, err := b.server(ctx, spec, version)
+	serverLayer, err := server(ctx, spec, version)
 	if err != nil {
 		return nil, fmt.Errorf("make the server's layer of %s: %w", runtime, err)
 	}
@@ -65,5 +73,14 @@ func (b *Builder) Build(ctx context.Context, spec Spec, runtime string, platform
 		Entrypoint: spec.Entrypoint,
 		Env:        spec.environment(),
 		Labels:     labels,
-	}, system, language, server)
+	}, system, languageLayer, serverLayer)
+}
+
+// packagesOf are the packages in a runtime's image.
+func packagesOf(ctx context.Context, archive *debian.Archive, spec Spec) ([]debian.Package, error) {
+	packages, err := archive.Resolve(ctx, spec.Packages)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(packages, func(p debian.Package) bool { return slices.Contains(spec.Without, p.Name) }), nil
 }

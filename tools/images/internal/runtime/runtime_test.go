@@ -57,6 +57,8 @@ func TestErrorNamesTheField(t *testing.T) {
 		"file of somewhere else": {"[server.mjs]", "[../secret]", `files[0]: "../secret"`},
 		"no entrypoint":          {"[node, server.mjs]", "[]", "entrypoint: is empty"},
 		"root":                   {"user: 1000", "user: 0", "user: is missing, or root"},
+		"patch of Python":        {"{node: 22.23.3, npm: 11.19.1}", "{python: 3.13.1}", `versions.nodejs22.python: "3.13.1"`},
+		"two languages":          {"npm: 11.19.1", `python: "3.13"`, "versions.nodejs22: is of two languages"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse([]byte(strings.Replace(valid, test.old, test.replacement, 1)))
@@ -93,6 +95,25 @@ func TestABIChangesWithWhatDependenciesDependOn(t *testing.T) {
 	}
 	if _, err := abi(amd64, nil, Version{Node: "22.23.3", NPM: "11.19.1"}); err == nil {
 		t.Error("there is an ABI without libc6")
+	}
+}
+
+func TestABIOfPythonChangesWithPythonAndPip(t *testing.T) {
+	amd64 := v1.Platform{OS: "linux", Architecture: "amd64"}
+	digest := func(python, pip string) string {
+		packages := []debian.Package{{Name: "libc6", Version: "2.41-12"}, {Name: "libstdc++6", Version: "14.2.0-19"}, {Name: "python3-pip", Version: pip}}
+		digest, err := abi(amd64, packages, Version{Python: python})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	base := digest("3.13", "25.1.1+dfsg-1")
+	if digest("3.13", "25.2+dfsg-1") != base {
+		t.Error("an update of pip gives another ABI")
+	}
+	if digest("3.12", "25.1.1+dfsg-1") == base || digest("3.13", "26.0-1") == base {
+		t.Error("another version of Python, or major version of pip, has the same ABI")
 	}
 }
 

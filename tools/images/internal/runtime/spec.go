@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ type Spec struct {
 	Name string `json:"name"`
 	// Packages of Debian that are in the image, with all that they need.
 	Packages []string `json:"packages"`
+	// Without are packages that others need in a system, and that an image has
+	// no use for.
+	Without []string `json:"without"`
 	// Versions of the language, by runtime.
 	Versions map[string]Version `json:"versions"`
 	// Workdir is the directory of the server in the image.
@@ -43,13 +47,19 @@ type Spec struct {
 	dir string
 }
 
-// Version is one version of a language.
+// Version is one version of a language: Node.js with npm, or Python.
 type Version struct {
 	// Node is the version of Node.js.
 	Node string `json:"node"`
 	// NPM is the version of npm.
 	NPM string `json:"npm"`
+	// Python is the minor version of Python, which is a package of Debian.
+	Python string `json:"python"`
 }
+
+// pythonMinor is a version within which Python keeps its native interface and
+// the format of its bytecode.
+var pythonMinor = regexp.MustCompile(`^\d+\.\d+$`)
 
 // Load reads all descriptions below the module's directory runtimes.
 func Load(root string) ([]Spec, error) {
@@ -90,6 +100,11 @@ func parse(content []byte) (Spec, error) {
 	require(len(spec.Versions) > 0, "versions", "is empty")
 	for _, runtime := range slices.Sorted(maps.Keys(spec.Versions)) {
 		version := spec.Versions[runtime]
+		if version.Python != "" {
+			require(pythonMinor.MatchString(version.Python), "versions."+runtime+".python", fmt.Sprintf("%q is not a minor version as 3.13", version.Python))
+			require(version.Node == "" && version.NPM == "", "versions."+runtime, "is of two languages")
+			continue
+		}
 		for field, value := range map[string]string{"node": version.Node, "npm": version.NPM} {
 			require(npm.IsExact(value), "versions."+runtime+"."+field, fmt.Sprintf("%q is not an exact version as 1.2.3", value))
 		}
