@@ -145,7 +145,7 @@ func podSpec(in JobInput) corev1.PodSpec {
 		Env:             installEnv(in),
 		Resources:       in.Resources,
 		SecurityContext: workload.RestrictedContainer(),
-		// npm's own words are the reason of a failure.
+		// The installer's own words are the reason of a failure.
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "workspace", MountPath: workspace},
@@ -195,8 +195,8 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, firs
 func installScript(rt runtime.Runtime) string {
 	lines := []string{`printf '%s' "$DEPENDENCIES" > ` + rt.DependenciesFile, rt.Install}
 	for _, entry := range rt.Installed {
-		// An installer that had nothing to do leaves nothing.
-		lines = append(lines, "mkdir -p "+entry)
+		// An installer that had nothing to do leaves nothing. Not every image has mkdir.
+		lines = append(lines, "[ -d "+entry+" ] || mkdir "+entry)
 	}
 	return strings.Join(lines, "\n")
 }

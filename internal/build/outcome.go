@@ -115,6 +115,7 @@ func terminationReason(container string, ended *corev1.ContainerStateTerminated)
 // error lines if there are any, and else the last lines.
 func lastWords(log string) string {
 	var errs, all []string
+	var pip pipLog
 	for line := range strings.Lines(log) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.Contains(line, "A complete log of this run") {
@@ -124,6 +125,10 @@ func lastWords(log string) string {
 		if text, found := strings.CutPrefix(line, "npm error"); found && strings.TrimSpace(text) != "" {
 			errs = append(errs, strings.TrimSpace(text))
 		}
+		pip.read(line)
+	}
+	if len(errs) == 0 {
+		errs = pip.words()
 	}
 	if len(errs) == 0 {
 		errs = all[max(0, len(all)-5):]

@@ -120,12 +120,15 @@ func (c Catalog) Lookup(name v1alpha2.Runtime, override string) (Runtime, error)
 	return Runtime{Name: name, Image: image, Language: language}, nil
 }
 
-var languages = map[string]Language{"nodejs": nodejs}
+var languages = map[string]Language{"nodejs": nodejs, "python": python}
 
 // languageName is the name without the version: nodejs22 → nodejs.
 func languageName(name v1alpha2.Runtime) string {
 	return strings.TrimRight(string(name), "0123456789")
 }
+
+// IsPython tells whether the runtime runs Python.
+func IsPython(name v1alpha2.Runtime) bool { return languageName(name) == "python" }
 
 // IsNodeJS tells whether the runtime runs JavaScript.
 func IsNodeJS(name v1alpha2.Runtime) bool { return languageName(name) == "nodejs" }

@@ -36,7 +36,7 @@ func Git(revision Revision) Source { return Source{Revision: &revision} }
 // Fetched returns the source with what was found in the commit: the digest of
 // the files, and the text of the dependencies file.
 func (s Source) Fetched(content, dependencies string, rt runtime.Runtime) (Source, error) {
-	manifest, err := packageManifest([]byte(dependencies))
+	manifest, err := manifestOf(dependencies, rt)
 	if err != nil {
 		return Source{}, fmt.Errorf("%w; correct %s in directory %s of the repository", err, rt.DependenciesFile, s.Revision.BaseDir)
 	}

@@ -37,7 +37,7 @@ const MaxDependencies = 100 << 10
 // Inline returns the source that is written in the Function itself.
 func Inline(inline *v1alpha2.InlineSource, rt runtime.Runtime) (Source, error) {
 	dependencies := DependenciesText(inline, rt)
-	manifest, err := packageManifest([]byte(dependencies))
+	manifest, err := manifestOf(dependencies, rt)
 	if err != nil {
 		return Source{}, fmt.Errorf("%w; correct spec.source.inline.dependencies", err)
 	}
@@ -48,6 +48,14 @@ func Inline(inline *v1alpha2.InlineSource, rt runtime.Runtime) (Source, error) {
 		},
 		Dependencies: manifest,
 	}, nil
+}
+
+// manifestOf is what the text of a dependencies file has the installer do.
+func manifestOf(text string, rt runtime.Runtime) (Manifest, error) {
+	if runtime.IsPython(rt.Name) {
+		return requirements(text), nil
+	}
+	return packageManifest([]byte(text))
 }
 
 // DependenciesText is the dependencies file's text: as the user wrote it, and

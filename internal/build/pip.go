@@ -1,0 +1,43 @@
+package build
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// pipLog picks from pip's output what explains a failure.
+type pipLog struct {
+	errs           []string
+	indexes, cause string
+}
+
+// brokenConnection matches pip's warning, with the cause after its object's address.
+var brokenConnection = regexp.MustCompile(`after connection broken by '(?:.*>: )?(.+?)\W*: /`)
+
+func (l *pipLog) read(line string) {
+	if found := brokenConnection.FindStringSubmatch(line); found != nil {
+		l.cause = found[1]
+	}
+	if strings.HasPrefix(line, "Looking in indexes:") {
+		l.indexes = line
+	}
+	for _, prefix := range []string{"ERROR:", "error:"} {
+		if text, found := strings.CutPrefix(line, prefix); found {
+			l.errs = append(l.errs, strings.TrimSpace(text))
+		}
+	}
+	// Of a package that isn't the one which was asked for.
+	if len(l.errs) > 0 && (strings.HasPrefix(line, "Expected ") || strings.HasPrefix(line, "Got ")) {
+		l.errs = append(l.errs, strings.Join(strings.Fields(line), " "))
+	}
+}
+
+// words are pip's errors. That an index can't be reached it only warns of, and
+// then says that the index has no such package.
+func (l *pipLog) words() []string {
+	if len(l.errs) == 0 || l.cause == "" {
+		return l.errs
+	}
+	return slices.DeleteFunc(append(l.errs, l.cause, l.indexes), func(text string) bool { return text == "" })
+}
