@@ -43,7 +43,7 @@ test: tools ## Run all tests: generated code, units, API server, cluster, runtim
 
 .PHONY: test-unit
 test-unit: tools ## Run the tests that need no cluster.
-	@$(BIN)/testrun generated vet unit nodejs python
+	@$(BIN)/testrun generated vet unit controllers nodejs python
 
 .PHONY: test-e2e
 test-e2e: tools ## Run the end-to-end specs on a cluster of their own.

@@ -18,7 +18,8 @@ import (
 // buildLimit is what the chart allows to build at once.
 const buildLimit = 5
 
-var _ = It("builds no more Functions at once than allowed, and tells the others that they wait", func(ctx SpecContext) {
+// Serial: the builds of other specs would take turns.
+var _ = It("builds no more Functions at once than allowed, and tells the others that they wait", Serial, func(ctx SpecContext) {
 	namespace := restrictedNamespace(ctx)
 	jobs := watchJobs(ctx, namespace)
 	var functions []*v1alpha2.Function

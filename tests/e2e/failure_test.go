@@ -16,7 +16,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 )
 
-var _ = Describe("When parts of the cluster fail", func() {
+var _ = Describe("When parts of the cluster fail", Serial, func() {
 	It("finishes what was begun although the controller's Pod is killed again and again", func(ctx SpecContext) {
 		namespace := restrictedNamespace(ctx)
 		var functions []*v1alpha2.Function

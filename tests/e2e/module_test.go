@@ -23,7 +23,7 @@ const (
 
 const sampleFile = "../../config/samples/default-serverless-cr.yaml"
 
-var _ = Describe("The module", Ordered, func() {
+var _ = Describe("The module", Serial, Ordered, func() {
 	It("is not disabled while there are Functions, and says so", func(ctx SpecContext) {
 		namespace := restrictedNamespace(ctx)
 		fn := nodejs(namespace, "last", answering("here"), "")

@@ -32,7 +32,8 @@ var _ = Describe("A Function that is scaled", func() {
 	var namespace string
 	BeforeEach(func(ctx SpecContext) { namespace = restrictedNamespace(ctx) })
 
-	It("gets more Pods under load, and fewer when it is over", func(ctx SpecContext) {
+	// Serial: it takes the processor's time from all others.
+	It("gets more Pods under load, and fewer when it is over", Serial, func(ctx SpecContext) {
 		fn := nodejs(namespace, "burning", burning, "")
 		fn.Spec.ScaleConfig = &v1alpha2.ScaleConfig{MinReplicas: new(int32(1)), MaxReplicas: new(int32(3))}
 		Expect(k8s.Create(ctx, fn)).To(Succeed())

@@ -19,7 +19,7 @@ const (
 // endToEnd tries the module on a cluster of its own.
 func endToEnd(ctx context.Context, log, assets string) (tally, error) {
 	return onCluster(ctx, ".", func(env []string) (tally, error) {
-		return goTests(ctx, log, ".", append(env, pathWith(assets)), "-timeout=30m", "-count=1", "./tests/e2e", "-ginkgo.label-filter=!upgrade")
+		return specs(ctx, log, "./tests/e2e", 3, append(env, pathWith(assets)), "--timeout=40m", "--label-filter=!upgrade")
 	})
 }
 
@@ -32,7 +32,7 @@ func upgrade(ctx context.Context, log, assets string) (tally, error) {
 	}
 	return onCluster(ctx, source, func(env []string) (tally, error) {
 		env = append(env, pathWith(assets), "UPGRADE_CLUSTER="+clusterName)
-		return goTests(ctx, log, ".", env, "-timeout=20m", "-count=1", "./tests/e2e", "-ginkgo.label-filter=upgrade")
+		return specs(ctx, log, "./tests/e2e", 1, env, "--timeout=20m", "--label-filter=upgrade")
 	})
 }
 

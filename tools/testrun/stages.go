@@ -33,8 +33,15 @@ func stages(assets string) []stage {
 		{"vet", "code is formatted and vetted", func(ctx context.Context, log string) (tally, error) {
 			return check(ctx, log, "make", "vet")
 		}},
-		{"unit", "packages, with a real API server and registry", func(ctx context.Context, log string) (tally, error) {
-			return goTests(ctx, log, ".", envtest, "./...")
+		{"unit", "packages, with a real registry and Git server", func(ctx context.Context, log string) (tally, error) {
+			packages, err := packagesBut(ctx, "kyma-project.io/serverless/controllers", "kyma-project.io/serverless/tests/e2e")
+			if err != nil {
+				return tally{}, err
+			}
+			return goTests(ctx, log, ".", envtest, packages...)
+		}},
+		{"controllers", "the reconcilers, with a real API server and registry", func(ctx context.Context, log string) (tally, error) {
+			return specs(ctx, log, "./controllers", 3, envtest, "--timeout=20m")
 		}},
 		{"cluster", "the local Kubernetes", func(ctx context.Context, log string) (tally, error) {
 			// Up, down, and nothing left: as root, on this machine.
@@ -57,6 +64,15 @@ func stages(assets string) []stage {
 
 func goTests(ctx context.Context, log, directory string, env []string, args ...string) (tally, error) {
 	return parsed(ctx, log, parseGoTest, command(ctx, directory, env, "go", append([]string{"test", "-json"}, args...)...))
+}
+
+// packagesBut lists the module's packages without some, which have stages of their own.
+func packagesBut(ctx context.Context, others ...string) ([]string, error) {
+	list, err := ask(ctx, "go", "list", "./...")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(strings.Fields(list), func(pkg string) bool { return slices.Contains(others, pkg) }), nil
 }
 
 // nodeTests runs a Node.js runtime's tests with each version that its image has.

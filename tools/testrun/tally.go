@@ -26,18 +26,13 @@ type goEvent struct {
 	Action, Package, Test, Output string
 }
 
-// specs matches the summary of a Ginkgo suite: one Go test, many specs.
-var specs = regexp.MustCompile(`-- (\d+) Passed \| (\d+) Failed`)
-
 // ansi matches colours.
 var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// parseGoTest counts the tests and the Ginkgo specs of `go test -json`, and
-// writes what the tests print to the log.
+// parseGoTest counts the tests of `go test -json`, and writes what
+// the tests print to the log.
 func parseGoTest(output io.Reader, log io.Writer) (tally, error) {
 	var result tally
-	type suite struct{ passed, failed int }
-	suites := map[string]suite{}
 	failedIn := map[string]int{}
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 16<<20)
@@ -53,23 +48,13 @@ func parseGoTest(output io.Reader, log io.Writer) (tally, error) {
 			return result, err
 		}
 		id := event.Package + " " + event.Test
-		if found := specs.FindStringSubmatch(ansi.ReplaceAllString(event.Output, "")); found != nil {
-			passed, _ := strconv.Atoi(found[1])
-			failed, _ := strconv.Atoi(found[2])
-			suites[id] = suite{passed, failed}
-		}
 		switch {
 		case event.Action == "skip" && event.Test != "":
 			result.skipped = append(result.skipped, id)
 		case event.Action == "pass" && event.Test != "":
-			if counted, isSuite := suites[id]; isSuite {
-				result.passed += counted.passed
-			} else {
-				result.passed++
-			}
+			result.passed++
 		case event.Action == "fail" && event.Test != "":
-			result.passed += suites[id].passed
-			result.failed += max(1, suites[id].failed)
+			result.failed++
 			failedIn[event.Package]++
 			result.failures = append(result.failures, id)
 		case event.Action == "fail" && failedIn[event.Package] == 0:

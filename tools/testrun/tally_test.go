@@ -7,6 +7,13 @@ import (
 )
 
 func TestSums(t *testing.T) {
+	report := func(output io.Reader, _ io.Writer) (tally, error) {
+		text, err := io.ReadAll(output)
+		if err != nil {
+			return tally{}, err
+		}
+		return parseGinkgoReport(text)
+	}
 	for name, test := range map[string]struct {
 		parse          func(io.Reader, io.Writer) (tally, error)
 		output         string
@@ -17,9 +24,11 @@ func TestSums(t *testing.T) {
 {"Action":"fail","Package":"p"}
 {"Action":"skip","Package":"p","Test":"TestC"}`, 1, 1},
 		"a package that doesn't build": {parseGoTest, `{"Action":"fail","Package":"p"}`, 0, 1},
-		"a Ginkgo suite counts its specs": {parseGoTest, `{"Action":"output","Package":"p","Test":"TestE2E","Output":"Ran 9 of 9 Specs in 3 seconds\n"}
-{"Action":"output","Package":"p","Test":"TestE2E","Output":"\u001b[38;5;9mFAIL!\u001b[0m -- \u001b[1m7 Passed\u001b[0m | \u001b[1m2 Failed\u001b[0m | 0 Pending\n"}
-{"Action":"fail","Package":"p","Test":"TestE2E"}`, 7, 2},
+		"Ginkgo's report": {report, `[{"SuiteSucceeded":false,"SpecReports":[
+{"LeafNodeType":"BeforeSuite","State":"passed"},{"LeafNodeType":"It","State":"passed"},{"LeafNodeType":"It","State":"skipped"},
+{"LeafNodeType":"It","State":"failed"},{"LeafNodeType":"It","State":"timedout"},{"LeafNodeType":"AfterSuite","State":"panicked"}]}]`, 1, 3},
+		"a Ginkgo suite that has specs that ran, and fails apart from them": {report, `[{"SuiteSucceeded":false,"SpecReports":[
+{"LeafNodeType":"It","State":"passed"}],"SpecialSuiteFailureReasons":["interrupted"]}]`, 1, 1},
 		"Node.js tests in TAP":             {parseNodeTest, "ok 1 - a\nnot ok 2 - b\n# pass 1\n# fail 1\n# cancelled 0", 1, 1},
 		"Node.js tests in the spec format": {parseNodeTest, "✔ a\n\u2139 pass 3\n\u2139 fail 0", 3, 0},
 		"Python tests":                     {parsePythonTest, "test_a ... ok\nFAIL: test_b (tests.T.test_b) [1]\n\nRan 7 tests in 1.2s\n\nFAILED (failures=1, errors=1, skipped=2)", 3, 2},
