@@ -34,6 +34,9 @@ type measurement struct {
 // pair is one run of a thing and of its floor.
 type pair struct{ value, baseline time.Duration }
 
+// figure is one run of anything that has a unit, and of its floor.
+type figure struct{ value, baseline float64 }
+
 // options are what the user asks for.
 type options struct {
 	runs, scaleRuns, functions int
@@ -69,6 +72,7 @@ var suites = []struct {
 }{
 	{[]string{"edit_to_answer", "second_function", "first_build"}, measureWaiting},
 	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
+	{[]string{"node_hello", "node_json", "node_tracing", "node_start", "node_memory"}, measureNodejs},
 	{[]string{"operator_rest_memory", "operator_rest_writes"}, measureOperator},
 }
 
@@ -148,14 +152,22 @@ func measureWaiting(ctx context.Context, options options) ([]measurement, error)
 }
 
 func summarize(name, aim string, pairs []pair) measurement {
-	var values, baselines, ratios []float64
+	var figures []figure
 	for _, p := range pairs {
-		values = append(values, p.value.Seconds())
-		baselines = append(baselines, p.baseline.Seconds())
-		ratios = append(ratios, p.value.Seconds()/p.baseline.Seconds())
+		figures = append(figures, figure{p.value.Seconds(), p.baseline.Seconds()})
+	}
+	return summarizeFigures(name, "s", aim, figures)
+}
+
+func summarizeFigures(name, unit, aim string, figures []figure) measurement {
+	var values, baselines, ratios []float64
+	for _, f := range figures {
+		values = append(values, f.value)
+		baselines = append(baselines, f.baseline)
+		ratios = append(ratios, f.value/f.baseline)
 	}
 	return measurement{
-		Name: name, Value: median(values), Unit: "s", Baseline: median(baselines), Ratio: median(ratios), Runs: len(pairs), aim: aim,
+		Name: name, Value: median(values), Unit: unit, Baseline: median(baselines), Ratio: median(ratios), Runs: len(figures), aim: aim,
 	}
 }
 

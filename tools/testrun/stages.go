@@ -75,22 +75,35 @@ func packagesBut(ctx context.Context, others ...string) ([]string, error) {
 	return slices.DeleteFunc(strings.Fields(list), func(pkg string) bool { return slices.Contains(others, pkg) }), nil
 }
 
-// nodeTests runs a Node.js runtime's tests with each version that its image has.
+// nodeTests runs a Node.js runtime's tests with each version that its image
+// has, on what the image's installation makes of the server; and, with the
+// newest, those of its answers on the server that developers run.
 func nodeTests(ctx context.Context, log, directory string) (tally, error) {
-	versions, err := nodeVersions(filepath.Join(directory, "image.yaml"))
+	image, err := readNodeImage(filepath.Join(directory, "image.yaml"))
 	if err != nil {
 		return tally{}, err
 	}
-	install := command(ctx, directory, nil, "npm", "ci", "--no-audit", "--no-fund")
-	if output, err := install.CombinedOutput(); err != nil {
-		return tally{}, fmt.Errorf("npm ci: %w\n%s", err, output)
+	for _, step := range image.Install {
+		install := command(ctx, directory, []string{"npm_config_audit=false", "npm_config_fund=false"}, "sh", "-euc", step)
+		if output, err := install.CombinedOutput(); err != nil {
+			return tally{}, fmt.Errorf("%s: %w\n%s", step, err, output)
+		}
 	}
-	var sum tally
+	type run struct{ script, server, version string }
+	var runs []run
+	versions := image.nodePackages()
 	for _, version := range versions {
-		tests := command(ctx, directory, nil, "npx", "--yes", "--package", version, "--", "npm", "test")
+		runs = append(runs, run{"test", "dist/server.mjs", version})
+	}
+	runs = append(runs, run{"test-answers", "dev.mjs", versions[len(versions)-1]})
+	var sum tally
+	for _, r := range runs {
+		tests := command(ctx, directory, []string{"SERVER=" + r.server}, "npx", "--yes", "--package", r.version, "--", "npm", "run", r.script)
 		result, err := parsed(ctx, log, parseNodeTest, tests)
 		sum.add(result)
-		sum.failures = append(sum.failures, result.failures...)
+		for _, failure := range result.failures {
+			sum.failures = append(sum.failures, fmt.Sprintf("%s by %s: %s", r.server, r.version, failure))
+		}
 		if err != nil {
 			return sum, err
 		}
@@ -98,27 +111,39 @@ func nodeTests(ctx context.Context, log, directory string) (tally, error) {
 	return sum, nil
 }
 
-// nodeVersions are the npm packages with the Node.js binaries of a runtime's versions.
-func nodeVersions(file string) ([]string, error) {
+// nodeImage is what the description of the Node.js runtime's images says of
+// the server.
+type nodeImage struct {
+	Versions map[string]struct{ Node string }
+	Install  []string
+}
+
+func readNodeImage(file string) (nodeImage, error) {
+	var image nodeImage
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
-	}
-	var image struct {
-		Versions map[string]struct{ Node string }
+		return image, err
 	}
 	if err := yaml.Unmarshal(text, &image); err != nil {
-		return nil, fmt.Errorf("parse %s: %w", file, err)
+		return image, fmt.Errorf("parse %s: %w", file, err)
 	}
+	if len(image.Versions) == 0 {
+		return image, fmt.Errorf("parse %s: it has no versions", file)
+	}
+	return image, nil
+}
+
+// nodePackages are the npm packages with the Node.js binaries, the oldest first.
+func (i nodeImage) nodePackages() []string {
 	architecture := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if architecture == "" {
 		architecture = runtime.GOARCH
 	}
 	var packages []string
-	for _, name := range slices.Sorted(maps.Keys(image.Versions)) {
-		packages = append(packages, fmt.Sprintf("node-%s-%s@%s", runtime.GOOS, architecture, image.Versions[name].Node))
+	for _, name := range slices.Sorted(maps.Keys(i.Versions)) {
+		packages = append(packages, fmt.Sprintf("node-%s-%s@%s", runtime.GOOS, architecture, i.Versions[name].Node))
 	}
-	return packages, nil
+	return packages
 }
 
 // check is one test: the command succeeds.

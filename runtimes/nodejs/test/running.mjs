@@ -7,17 +7,17 @@ import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 // SERVER=dist/server.mjs runs the same tests on what the image runs.
-const SERVER = path.resolve(ROOT, process.env.SERVER ?? 'server.mjs');
+const SERVER = process.env.SERVER ?? 'server.mjs';
 
-// Starts the real server on a free port, with one of the fixtures as its Function.
-export async function run(fixture, env = {}) {
+// Starts the real server on a free port, with one of the fixtures, or a folder elsewhere, as its Function.
+export async function run(fixture, env = {}, program = SERVER) {
   const port = await freePort();
   const terminationLog = path.join(mkdtempSync(path.join(tmpdir(), 'runtime-')), 'termination-log');
-  const child = spawn(process.execPath, [SERVER], {
+  const child = spawn(process.execPath, [path.resolve(ROOT, program)], {
     env: {
       PATH: process.env.PATH,
       FUNC_PORT: String(port),
-      FUNCTION_PATH: path.join(import.meta.dirname, 'fixtures', fixture),
+      FUNCTION_PATH: path.resolve(import.meta.dirname, 'fixtures', fixture),
       TERMINATION_MESSAGE_PATH: terminationLog,
       FUNC_DRAIN_SECONDS: '0',
       ...env,
@@ -43,7 +43,8 @@ export async function run(fixture, env = {}) {
       return this;
     },
     async stop() {
-      child.kill('SIGKILL');
+      // One that runs others ends them, unless it has ended.
+      child.kill(program === 'dev.mjs' ? 'SIGTERM' : 'SIGKILL');
       await exited;
     },
   };
