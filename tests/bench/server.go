@@ -140,8 +140,8 @@ func (s *startedServer) load(ctx context.Context, what request, duration time.Du
 
 var (
 	wrkRequests = regexp.MustCompile(`(?m)^\s+(\d+) requests in`)
-	wrkRate     = regexp.MustCompile(`(?m)^Requests/sec:\s+([\d.]+)$`)
-	wrkP99      = regexp.MustCompile(`(?m)^\s+99%\s+([\d.]+)(us|ms|s)$`)
+	wrkRate     = regexp.MustCompile(`(?m)^Requests/sec:\s+([\d.]+)\s*$`)
+	wrkP99      = regexp.MustCompile(`(?m)^\s+99%\s+([\d.]+)(us|ms|s)\s*$`)
 )
 
 func parseLoad(output string) (load, error) {
