@@ -56,20 +56,20 @@ bench: tools ## Measure what users wait for, each next to its floor (BENCH="NAME
 
 .PHONY: verify-generated
 verify-generated: ## Check that generated code is what the sources give.
-	@before=$$(git status --porcelain=v1 && git diff | sha256sum); $(MAKE) --no-print-directory generate manifests; \
+	@before=$$(git status --porcelain=v1 && git diff | sha256sum); $(MAKE) --no-print-directory generate manifests module-scan-config; \
 	after=$$(git status --porcelain=v1 && git diff | sha256sum); \
-	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat; echo "generated code is out of date: run make generate manifests and commit"; exit 1; fi
+	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat; echo "generated code is out of date: run make generate manifests module-scan-config and commit"; exit 1; fi
 
 # The programs that these targets run. Go decides what has to be built anew.
 .PHONY: tools
-tools: $(BIN)/cluster $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun
+tools: $(BIN)/cluster $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun $(BIN)/module
 
 .PHONY: $(BIN)/cluster
 $(BIN)/cluster:
 	@go build -C tests/cluster -o $(CURDIR)/$@ .
 
-.PHONY: $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun
-$(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun: $(BIN)/%:
+.PHONY: $(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun $(BIN)/module
+$(BIN)/images $(BIN)/manifest $(BIN)/local $(BIN)/testrun $(BIN)/module: $(BIN)/%:
 	@go build -o $@ ./tools/$*
 
 ##@ Development
@@ -96,6 +96,28 @@ vet: ## Look for mistakes in the Go code.
 build: ## Compile the programs to build/bin.
 	mkdir -p $(BIN)
 	go build -o $(BIN)/ ./cmd/...
+
+##@ Kyma module
+
+# The version of the module; without one, that of module-config.yaml.
+VERSION ?=
+# Where the bundle is pushed to, as HOST[:PORT][/PATH]; without one it is an OCI layout only.
+MODULE_REGISTRY ?=
+# The output of the images program, for the digests of the images.
+IMG_DIGESTS ?=
+MODULE := $(BUILD)/module
+
+.PHONY: module
+module: $(BIN)/module ## Make the Kyma module in build/module (VERSION, IMG_REGISTRY, IMG_DIGESTS), and push it (MODULE_REGISTRY).
+	@$(BIN)/module create --output $(MODULE) --images "$(IMG_REGISTRY)" --version "$(VERSION)" --registry "$(MODULE_REGISTRY)" --digests "$(IMG_DIGESTS)"
+
+.PHONY: module-verify
+module-verify: $(BIN)/module ## Read the module back, and check each rule that Kyma applies (VERSION, MODULE_REGISTRY).
+	@$(BIN)/module verify --version "$(VERSION)" $(if $(MODULE_REGISTRY),--registry "$(MODULE_REGISTRY)",--layout $(MODULE)/oci)
+
+.PHONY: module-scan-config
+module-scan-config: $(BIN)/module ## Write sec-scanners-config.yaml with the images of the operator's manifest.
+	@$(BIN)/module scan-config --images europe-docker.pkg.dev/kyma-project/prod
 
 ##@ Deployment (with the kubectl and the kubeconfig of your own)
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"kyma-project.io/serverless/internal/manifest"
 	"kyma-project.io/serverless/tools/images/internal/store"
 )
 
@@ -42,16 +43,36 @@ func TestImagesOfThisModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"serverless-operator", "function-controller", "function-builder", "function-registry", "function-webhook"} {
-		if !slices.Contains(all.names(), want) {
-			t.Errorf("there is no %s among %v", want, all.names())
-		}
+	if names := slices.Sorted(slices.Values(all.names())); !slices.Equal(names, manifestImages(t)) {
+		t.Errorf("%v are built, %v are in the operator's manifest", names, manifestImages(t))
 	}
 	for _, platform := range []string{"", "linux", "windows/amd64", "linux/amd64/v1/x"} {
 		if _, err := newBuilds(t.Context(), images, []string{platform}, time.Now()); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
 			t.Errorf("platform %q: got %v, want an error with an example", platform, err)
 		}
 	}
+}
+
+// manifestImages are the names of the images that the operator's manifest has.
+func manifestImages(t *testing.T) []string {
+	t.Helper()
+	text, err := manifest.Render(manifest.Options{Config: "../../config/default", Registry: "registry.test", Tag: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := manifest.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	workloads, err := manifest.Workloads(objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, image := range manifest.Images(workloads) {
+		names = append(names, strings.TrimSuffix(strings.TrimPrefix(image, "registry.test/"), ":1"))
+	}
+	return names
 }
 
 func TestPlaceForImagesIsNeeded(t *testing.T) {

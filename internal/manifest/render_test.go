@@ -1,4 +1,4 @@
-package main
+package manifest_test
 
 import (
 	"path/filepath"
@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"kyma-project.io/serverless/internal/manifest"
 )
 
 func TestOperatorRunsWithThePriorityThatTheManifestBrings(t *testing.T) {
@@ -76,7 +78,7 @@ func TestUsersGetPermissionsWithTheRolesOfKubernetes(t *testing.T) {
 // only returns the manifest's objects of a kind.
 func only[T any](t *testing.T, kind string) []T {
 	t.Helper()
-	text, err := render(options{config: filepath.Join("..", "..", "config", "default"), registry: "registry.test", tag: "1"})
+	text, err := manifest.Render(manifest.Options{Config: filepath.Join("..", "..", "config", "default"), Registry: "registry.test", Tag: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
