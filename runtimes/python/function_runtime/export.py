@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
 from collections import deque
+from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +33,7 @@ class Exporter:
         self._url = urlsplit(endpoint)
         if self._url.scheme not in ("http", "https") or not self._url.hostname:
             raise ValueError(f"TRACE_COLLECTOR_ENDPOINT: {endpoint!r} is not an address as http://host:4318/v1/traces")
-        resource = json.dumps({"attributes": [{"key": "service.name", "value": {"stringValue": service}}]})
+        resource = f'{{"attributes":[{_attributes({"service.name": service})}]}}'
         self._head = f'{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[{{"scope":{{"name":"{_SCOPE}"}},"spans":['
         self._spans: deque[Span] = deque()
         self._dropped = 0
@@ -106,30 +107,37 @@ def _encode(span: Span) -> str:
     """The one span; by hand where it is the same for all, since calls wait while this runs."""
     context = span.context
     parent = f',"parentSpanId":"{span.parent_id}"' if span.parent_id else ""
-    state = f',"traceState":{json.dumps(context.state)}' if context.state else ""
+    state = f',"traceState":{quote(context.state)}' if context.state else ""
     events = ""
     if span.events:
         events = ',"events":[' + ",".join(
-            f'{{"timeUnixNano":"{at}","name":{json.dumps(name)},"attributes":[{_attributes(attributes)}]}}'
+            f'{{"timeUnixNano":"{at}","name":{quote(name)},"attributes":[{_attributes(attributes)}]}}'
             for name, at, attributes in span.events) + "]"
-    status = f',"status":{{"code":{span.status},"message":{json.dumps(span.message)}}}' if span.status else ""
+    status = f',"status":{{"code":{span.status},"message":{quote(span.message)}}}' if span.status else ""
     return (f'{{"traceId":"{context.trace_id_hex}","spanId":"{context.span_id_hex}"{parent}{state},'
-            f'"name":{json.dumps(span.name)},"kind":{span.kind},'
+            f'"name":{quote(span.name)},"kind":{span.kind},'
             f'"startTimeUnixNano":"{span.start}","endTimeUnixNano":"{span.stop}",'
             f'"attributes":[{_attributes(span.attributes)}]{events}{status}}}')
 
 
 def _attributes(attributes: dict[str, Any]) -> str:
-    return ",".join(f'{{"key":{json.dumps(str(key))},"value":{_value(value)}}}' for key, value in attributes.items() if value is not None)
+    return ",".join([_key(key) + _value(value) + "}" for key, value in attributes.items() if value is not None])
+
+
+@lru_cache(1000)
+def _key(key: Any) -> str:
+    return f'{{"key":{quote(str(key))},"value":'
 
 
 def _value(value: Any) -> str:
+    if type(value) is str:
+        return f'{{"stringValue":{quote(value)}}}'
     if isinstance(value, bool):
         return f'{{"boolValue":{"true" if value else "false"}}}'
     if isinstance(value, int):
         return f'{{"intValue":"{value}"}}'
     if isinstance(value, float):
-        return f'{{"doubleValue":{json.dumps(value) if value - value == 0 else json.dumps(str(value))}}}'
+        return f'{{"doubleValue":{value if value - value == 0 else quote(str(value))}}}'
     if isinstance(value, (list, tuple)):
         return f'{{"arrayValue":{{"values":[{",".join(map(_value, value))}]}}}}'
-    return f'{{"stringValue":{json.dumps(str(value))}}}'
+    return f'{{"stringValue":{quote(str(value))}}}'

@@ -20,6 +20,7 @@ INTERNAL, SERVER, CLIENT = 1, 2, 3  # SpanKind of OTLP
 OK, ERROR = 1, 2  # StatusCode of OTLP
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_CARRIERS = frozenset((b"traceparent", b"b3", b"x-b3-traceid", b"x-b3-sampled", b"x-b3-flags", b"baggage"))
 _B3_TRACE = re.compile(r"(?:[0-9a-f]{16}){1,2}")
 _B3_SPAN = re.compile(r"[0-9a-f]{16}")
 
@@ -65,6 +66,8 @@ def new_span_id() -> str:
 
 def extract(headers: dict[bytes, bytes]) -> tuple[SpanContext, bool]:
     """The caller's context, W3C before B3, and whether it has one; if not, that of a new trace."""
+    if _CARRIERS.isdisjoint(headers):
+        return SpanContext(new_trace_id(), new_span_id(), True), False
     baggage = _text(headers, b"baggage")
     found = _TRACEPARENT.fullmatch(_text(headers, b"traceparent") or "")
     if found and found[1] != "ff" and found[2].strip("0") and found[3].strip("0"):
@@ -109,7 +112,7 @@ class Span:
         self.stop = self.status = 0
         self.message = ""
         self.attributes: dict[str, Any] = {}
-        self.events: list[tuple[str, int, dict[str, Any]]] = []
+        self.events: list[tuple[str, int, dict[str, Any]]] | None = None
 
     def get_span_context(self) -> SpanContext:
         return self.context
@@ -127,6 +130,8 @@ class Span:
         self.name = name
 
     def add_event(self, name: str, attributes: dict[str, Any] | None = None, timestamp: int | None = None) -> None:
+        if self.events is None:
+            self.events = []
         self.events.append((name, timestamp or time.time_ns(), dict(attributes or {})))
 
     def record_exception(self, exception: BaseException, attributes: dict[str, Any] | None = None,

@@ -1,0 +1,2 @@
+async def main(event, context):
+    return event["data"] if "data" in event else "hello"
