@@ -10,7 +10,6 @@ import (
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/build"
-	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/revision"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
@@ -54,11 +53,7 @@ func (r *FunctionReconciler) build(ctx context.Context, fn *v1alpha2.Function, r
 }
 
 func (r *FunctionReconciler) buildRequest(ctx context.Context, fn *v1alpha2.Function, rt runtime.Runtime, src source.Source) (build.Request, error) {
-	secret, err := r.Namespaces.Registry(ctx, fn.Namespace)
-	if err != nil {
-		return build.Request{}, err
-	}
-	location, err := image.LocationFromSecret(secret)
+	location, err := r.Namespaces.Location(ctx, fn.Namespace)
 	if err != nil {
 		return build.Request{}, err
 	}

@@ -133,7 +133,9 @@ func (w *functionWorld) fetch(ctx context.Context, job *batchv1.Job) {
 			w.mount(ctx, client.ObjectKey{Namespace: job.Namespace, Name: volume.Secret.SecretName}, filepath.Join(root, "git-credentials"))
 		}
 	}
-	local := strings.NewReplacer("=/workspace", "="+root+"/workspace", "=/git-credentials", "="+root+"/git-credentials", "$$", "$")
+	pushing := GinkgoT().TempDir()
+	defer w.mountToken(ctx, job, pushing)()
+	local := strings.NewReplacer("=/push-credentials", "="+pushing, "=/workspace", "="+root+"/workspace", "=/git-credentials", "="+root+"/git-credentials", "$$", "$")
 	for _, container := range append(pod.InitContainers, pod.Containers...) {
 		var args []string
 		for _, argument := range container.Args {

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
-	"os"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -21,7 +20,7 @@ var _ = Describe("Function in a restricted market", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		world.prepare(ctx)
 		environment := []string{
-			"KUBECONFIG=" + kubeconfig(world.config), "DOCKER_CONFIG=" + os.Getenv("DOCKER_CONFIG"),
+			"KUBECONFIG=" + kubeconfig(world.config),
 			"KYMA_FIPS_MODE_ENABLED=true", "GODEBUG=fips140=only,tlsmlkem=0",
 		}
 		startProgram(compiledForFIPS(ctx, "function-controller"), environment,

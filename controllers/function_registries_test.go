@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/registry"
@@ -31,7 +33,11 @@ func (w *functionWorld) startRegistries() {
 	Expect(os.WriteFile(filepath.Join(storage, "password"), []byte("secret"), 0o600)).To(Succeed())
 	ctx, cancel := context.WithCancel(context.Background())
 	DeferCleanup(cancel)
-	own, err := registry.NewHandler(ctx, registry.Options{Storage: filepath.Join(storage, "images"), CredentialsDir: storage})
+	reviews, err := authenticationclient.NewForConfig(w.config)
+	Expect(err).NotTo(HaveOccurred())
+	own, err := registry.NewHandler(ctx, registry.Options{
+		Storage: filepath.Join(storage, "images"), CredentialsDir: storage, Tokens: registry.NewTokens(reviews.TokenReviews(), functionAccount),
+	})
 	Expect(err).NotTo(HaveOccurred())
 	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
 		if w.registryDown.Load() {
@@ -44,12 +50,6 @@ func (w *functionWorld) startRegistries() {
 
 	w.releases = httptest.NewServer(openregistry.New(openregistry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
 	DeferCleanup(w.releases.Close)
-
-	// Specs push dependency layers as the builder does.
-	docker := GinkgoT().TempDir()
-	text := `{"auths": {"` + w.registryHost + `": {"username": "user", "password": "secret"}}}`
-	Expect(os.WriteFile(filepath.Join(docker, "config.json"), []byte(text), 0o600)).To(Succeed())
-	GinkgoT().Setenv("DOCKER_CONFIG", docker)
 }
 
 // releaseBase publishes a base image of a few KB and returns its reference.
@@ -69,8 +69,8 @@ func (w *functionWorld) releaseBase(repository string) string {
 	return reference.String()
 }
 
-// pushDependencies plays the builder: it publishes a layer.
-func (w *functionWorld) pushDependencies(ctx context.Context, reference string) {
+// pushDependencies plays the builder in the Job's Pod: it publishes a layer.
+func (w *functionWorld) pushDependencies(ctx context.Context, job *batchv1.Job, reference string) {
 	GinkgoHelper()
 	root := GinkgoT().TempDir()
 	Expect(os.MkdirAll(filepath.Join(root, "node_modules"), 0o755)).To(Succeed())
@@ -80,6 +80,8 @@ func (w *functionWorld) pushDependencies(ctx context.Context, reference string) 
 	go func() {
 		writer.CloseWithError(image.WriteTree(writer, root, []string{"node_modules"}, "/usr/src/app/function"))
 	}()
-	_, err := image.Target{Reference: reference, PlainHTTP: true}.PushLayer(ctx, reader)
+	directory := GinkgoT().TempDir()
+	defer w.mountToken(ctx, job, directory)()
+	_, err := image.Target{Reference: reference, PlainHTTP: true, TokenFile: filepath.Join(directory, "token")}.PushLayer(ctx, reader)
 	Expect(err).NotTo(HaveOccurred())
 }

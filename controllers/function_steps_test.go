@@ -177,7 +177,7 @@ func (w *functionWorld) tryToFinish(ctx context.Context, g Gomega, job *batchv1.
 	GinkgoHelper()
 	for _, argument := range job.Spec.Template.Spec.Containers[0].Args {
 		if reference, found := strings.CutPrefix(argument, "--to="); found {
-			w.pushDependencies(ctx, reference)
+			w.pushDependencies(ctx, job, reference)
 		}
 	}
 	w.succeed(ctx, g, job)

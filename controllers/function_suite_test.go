@@ -61,6 +61,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("namespace", func() { namespaceSpecs(world) })
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
+	Describe("build's credentials", func() { tokenSpecs(world) })
 	Describe("build's turn", func() { functionTurnSpecs(world) })
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })

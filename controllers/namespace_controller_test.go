@@ -2,7 +2,12 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -25,12 +30,42 @@ func namespaceSpecs(w *functionWorld) {
 		var base, secret corev1.Secret
 		Expect(w.Get(ctx, original, &base)).To(Succeed())
 		Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: registrySecretName}, &secret)).To(Succeed())
-		Expect(secret.Data).To(Equal(base.Data))
+		for _, key := range []string{"isInternal", "pullRegAddr", "pushRegAddr"} {
+			Expect(secret.Data).To(HaveKeyWithValue(key, base.Data[key]))
+		}
 		Expect(secret.Type).To(Equal(corev1.SecretTypeDockerConfigJson))
 		var account corev1.ServiceAccount
 		Expect(w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: functionAccount}, &account)).To(Succeed())
 		Expect(account.ImagePullSecrets).To(ConsistOf(corev1.LocalObjectReference{Name: registrySecretName}))
 		Expect(account.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
+	})
+
+	It("pulls its own images with its credentials, and does nothing else", func(ctx SpecContext) {
+		fn, other := function(w.newNamespace(ctx), "own"), function(w.newNamespace(ctx), "other")
+		w.run(ctx, fn)
+		w.run(ctx, other)
+		var secret corev1.Secret
+		Expect(w.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: registrySecretName}, &secret)).To(Succeed())
+		var docker struct{ Auths map[string]authn.AuthConfig }
+		Expect(json.Unmarshal(secret.Data[corev1.DockerConfigJsonKey], &docker)).To(Succeed())
+		Expect(docker.Auths).To(HaveKey(nodesRegistry))
+		login := remote.WithAuth(authn.FromConfig(docker.Auths[nodesRegistry]))
+
+		at := func(image string) name.Reference {
+			reference, err := name.ParseReference(strings.Replace(image, nodesRegistry, w.registryHost, 1))
+			Expect(err).NotTo(HaveOccurred())
+			return reference
+		}
+		pulled, err := remote.Image(at(w.image(ctx, fn)), login)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = pulled.RawConfigFile()
+		Expect(err).NotTo(HaveOccurred())
+		_, err = remote.Image(at(w.image(ctx, other)), login)
+		Expect(err).To(MatchError(ContainSubstring("UNAUTHORIZED")))
+		Expect(remote.Write(at(w.image(ctx, fn)).Context().Tag("mine"), pulled, login)).To(MatchError(ContainSubstring("UNAUTHORIZED")))
+		Expect(remote.Delete(at(w.image(ctx, fn)), login)).To(MatchError(ContainSubstring("UNAUTHORIZED")))
+		_, err = remote.Catalog(ctx, at(w.image(ctx, fn)).Context().Registry, login)
+		Expect(err).To(MatchError(ContainSubstring("UNAUTHORIZED")))
 	})
 
 	It("is ready for its first Function without any condition that says otherwise", func(ctx SpecContext) {
@@ -122,7 +157,7 @@ func namespaceSpecs(w *functionWorld) {
 		Expect(w.Update(ctx, secret)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(w.Get(ctx, key, secret)).To(Succeed())
-			g.Expect(secret.Data).To(HaveKeyWithValue("username", []byte("user")))
+			g.Expect(secret.Data).To(HaveKeyWithValue("username", []byte("namespace/"+namespace)))
 		}).Should(Succeed())
 
 		Expect(w.Delete(ctx, secret)).To(Succeed())

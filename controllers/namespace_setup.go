@@ -2,7 +2,10 @@ package controllers
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sync/singleflight"
@@ -12,7 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/access"
 	"kyma-project.io/serverless/internal/apply"
+	"kyma-project.io/serverless/internal/image"
 )
 
 // NamespaceSetup gives a namespace what Functions in it need: the service
@@ -42,6 +47,31 @@ type ExcludedError struct{ Namespace string }
 
 func (e *ExcludedError) Error() string {
 	return fmt.Sprintf("Functions don't run in namespace %s: it gets no credentials of the registry. Create the Function in another namespace", e.Namespace)
+}
+
+// Location returns where the namespace's images are kept, and how the
+// controller gets at them. In the module's own registry it uses the module's
+// credentials, which no namespace has; they are sent to no other address.
+func (s *NamespaceSetup) Location(ctx context.Context, namespace string) (image.Location, error) {
+	secret, err := s.Registry(ctx, namespace)
+	if err != nil {
+		return image.Location{}, err
+	}
+	location, err := image.LocationFromSecret(secret)
+	if err != nil || !location.Internal {
+		return location, err
+	}
+	var original corev1.Secret
+	if err := s.Get(ctx, client.ObjectKey{Namespace: s.Base, Name: s.RegistrySecret}, &original); client.IgnoreNotFound(err) != nil {
+		return image.Location{}, fmt.Errorf("read registry Secret of namespace %s: %w", s.Base, err)
+	}
+	own, err := image.LocationFromSecret(&original)
+	if err == nil && own.Internal && own.Push == location.Push && own.Pull == location.Pull {
+		return own, nil
+	}
+	// The user keeps a Secret of another registry.
+	location.Internal = false
+	return location, nil
 }
 
 // Registry returns the namespace's registry Secret. The first Function of a
@@ -91,7 +121,10 @@ func (s *NamespaceSetup) copySecret(ctx context.Context, original *corev1.Secret
 			Labels: map[string]string{v1alpha2.LabelConfig: v1alpha2.ConfigCredentials},
 		},
 		Type: original.Type,
-		Data: original.Data,
+	}
+	var err error
+	if desired.Data, err = copiedData(original, namespace); err != nil {
+		return nil, err
 	}
 	var current corev1.Secret
 	kept, err := s.keptByUser(ctx, desired, &current)
@@ -100,6 +133,40 @@ func (s *NamespaceSetup) copySecret(ctx context.Context, original *corev1.Secret
 	}
 	_, err = s.Applier.Apply(ctx, desired)
 	return desired, err
+}
+
+// copiedData is the original's, but that of the module's own registry has
+// credentials with which the namespace can pull its images and nothing else.
+func copiedData(original *corev1.Secret, namespace string) (map[string][]byte, error) {
+	if string(original.Data["isInternal"]) != "true" {
+		return original.Data, nil
+	}
+	login := access.ForNamespace(namespace, string(original.Data["password"]))
+	config, err := dockerConfig(login, string(original.Data["pullRegAddr"]), string(original.Data["pushRegAddr"]))
+	if err != nil {
+		return nil, err
+	}
+	data := maps.Clone(original.Data)
+	data["username"], data["password"] = []byte(login.Username), []byte(login.Password)
+	data[corev1.DockerConfigJsonKey] = config
+	return data, nil
+}
+
+// dockerConfig logs in to each of the addresses.
+func dockerConfig(login access.Credentials, addresses ...string) ([]byte, error) {
+	entry := map[string]string{
+		"username": login.Username, "password": login.Password,
+		"auth": base64.StdEncoding.EncodeToString([]byte(login.Username + ":" + login.Password)),
+	}
+	entries := map[string]any{}
+	for _, address := range addresses {
+		entries[address] = entry
+	}
+	config, err := json.Marshal(map[string]any{"auths": entries})
+	if err != nil {
+		return nil, fmt.Errorf("encode credentials of the registry: %w", err)
+	}
+	return config, nil
 }
 
 func (s *NamespaceSetup) copyServiceAccount(ctx context.Context, namespace string) error {

@@ -52,11 +52,12 @@ func runPush(ctx context.Context, args []string) error {
 	directory := flags.String("directory", "", "directory of the image where the entries go")
 	to := flags.String("to", "", "image reference to push the layer to")
 	dependencies := flags.String("dependencies-file", "", "file below root whose text labels the image")
+	token := flags.String("token-file", "", "file with the token to log in with; if empty, the Docker configuration has credentials")
 	plainHTTP := flags.Bool("plain-http", false, "allow a registry without TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP}
+	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP, TokenFile: *token}
 	if *dependencies != "" {
 		text, err := readDependencies(*root, *dependencies)
 		if err != nil {

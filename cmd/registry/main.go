@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
 
 	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/registry"
@@ -28,6 +30,7 @@ func run(ctx context.Context, args []string) error {
 	var (
 		options                 registry.Options
 		address, metricsAddress string
+		buildAccount            string
 		logLevel, logFormat     string
 	)
 	flags := pflag.NewFlagSet("registry", pflag.ContinueOnError)
@@ -38,6 +41,8 @@ func run(ctx context.Context, args []string) error {
 		"Directory with the files username and password, as a mounted Secret has them. A change is picked up at once.")
 	flags.StringVar(&options.HTTPSecretFile, "http-secret-file", "",
 		"File with the secret that signs the state of uploads; empty for a random one.")
+	flags.StringVar(&buildAccount, "build-service-account", "",
+		"Service account of builds, whose Pods push with tokens that the API server reviews; empty if none do.")
 	flags.StringVar(&logLevel, "log-level", "info", "Least level to log: debug, info, warn or error.")
 	flags.StringVar(&logFormat, "log-format", "json", "Format of log lines: json or text.")
 	if err := flags.Parse(args); err != nil {
@@ -53,7 +58,24 @@ func run(ctx context.Context, args []string) error {
 	}
 	slog.SetDefault(logger)
 	registry.LogTo(logger)
+	if buildAccount != "" {
+		if options.Tokens, err = reviewTokens(buildAccount); err != nil {
+			return err
+		}
+	}
 	return registry.Serve(ctx, address, metricsAddress, options)
+}
+
+func reviewTokens(account string) (*registry.Tokens, error) {
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("configure access to the API server, which reviews tokens: %w", err)
+	}
+	client, err := authenticationclient.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("set up client for reviews of tokens: %w", err)
+	}
+	return registry.NewTokens(client.TokenReviews(), account), nil
 }
 
 func newLogger(level, format string) (*slog.Logger, error) {

@@ -15,6 +15,7 @@ import (
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
+	"kyma-project.io/serverless/internal/repository"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/internal/status"
@@ -86,8 +87,8 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	if err := b.endOtherJobs(ctx, in.Function, plan.Dependencies); err != nil {
 		return Result{}, err
 	}
-	repository := image.FunctionRepository(in.Function.Namespace, in.Function.Name)
-	digest, err := in.Registry.Find(ctx, repository, plan.Image)
+	images := repository.Function(in.Function.Namespace, in.Function.Name)
+	digest, err := in.Registry.Find(ctx, images, plan.Image)
 	if err != nil {
 		return Result{}, err
 	}
@@ -97,27 +98,27 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		if waiting, err := b.ensureDependencies(ctx, in, plan); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
-		if digest, err = b.assemble(ctx, in, plan, base, repository, published); err != nil {
+		if digest, err = b.assemble(ctx, in, plan, base, published); err != nil {
 			return Result{}, err
 		}
 	}
-	reference := in.Registry.PullReference(repository, digest)
+	reference := in.Registry.PullReference(images, digest)
 	return Result{Image: reference, Condition: condition(corev1.ConditionTrue, v1alpha2.ReasonJobFinished,
 		fmt.Sprintf("Image %s is ready", reference))}, nil
 }
 
 // assemble puts the image together; published is the source's layer if it is
 // in the registry already.
-func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, repository string, published *image.PublishedSource) (digest string, err error) {
+func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base image.Base, published *image.PublishedSource) (digest string, err error) {
 	defer func(start time.Time) { b.Metrics.Finished(metrics.ByAssembly, err == nil, time.Since(start)) }(time.Now())
 	layer, err := sourceLayer(in, published)
 	if err != nil {
 		return "", err
 	}
-	digest, err = in.Registry.Assemble(ctx, repository, plan.Image, image.Parts{
+	digest, err = in.Registry.Assemble(ctx, repository.Function(in.Function.Namespace, in.Function.Name), plan.Image, image.Parts{
 		Base:                   base,
 		Dependencies:           plan.Dependencies,
-		DependenciesRepository: image.DependenciesRepository(in.Function.Namespace),
+		DependenciesRepository: repository.Dependencies(in.Function.Namespace),
 		Source:                 layer,
 	})
 	if err != nil {
@@ -163,7 +164,7 @@ func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attem
 	if err != nil {
 		return nil, err
 	}
-	digest, err := in.Registry.Find(ctx, image.DependenciesRepository(in.Function.Namespace), tag)
+	digest, err := in.Registry.Find(ctx, repository.Dependencies(in.Function.Namespace), tag)
 	if digest != "" || err != nil {
 		return nil, err
 	}
@@ -232,8 +233,8 @@ func (b *Builder) installJob(in Request, plan Plan, images jobImages, attempt in
 	in.Runtime.Image = images.runtime
 	return Job(JobInput{
 		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
-		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), plan.Dependencies),
-		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.jobConfig(images),
+		Target:    in.Registry.PushReference(repository.Dependencies(in.Function.Namespace), plan.Dependencies),
+		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

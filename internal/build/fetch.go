@@ -11,6 +11,7 @@ import (
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/repository"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
 )
@@ -29,7 +30,7 @@ func (b *Builder) fetched(ctx context.Context, in Request) (Request, *image.Publ
 		return in, nil, nil, nil
 	}
 	tag := SourceKey(in.Source.Revision, in.Runtime)
-	published, err := in.Registry.FindSource(ctx, image.DependenciesRepository(in.Function.Namespace), tag)
+	published, err := in.Registry.FindSource(ctx, repository.Dependencies(in.Function.Namespace), tag)
 	if err != nil {
 		return in, nil, nil, err
 	}
@@ -67,8 +68,8 @@ func (b *Builder) fetch(ctx context.Context, in Request, tag string) (*Result, e
 func (b *Builder) fetchJob(in Request, tag string, images jobImages, attempt int) *batchv1.Job {
 	return FetchJob(FetchInput{
 		Function: in.Function, Runtime: in.Runtime, Revision: *in.Source.Revision, Tag: tag, Resources: b.resources(in.Function),
-		Target:    in.Registry.PushReference(image.DependenciesRepository(in.Function.Namespace), tag),
-		PlainHTTP: in.Registry.PlainHTTP(), Attempt: attempt, JobConfig: b.jobConfig(images),
+		Target:    in.Registry.PushReference(repository.Dependencies(in.Function.Namespace), tag),
+		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

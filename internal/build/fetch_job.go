@@ -28,6 +28,8 @@ type FetchInput struct {
 	// Tag is the key of the source, Target the image reference that it is pushed to.
 	Tag, Target string
 	PlainHTTP   bool
+	// ByToken has the Job push with a token of its Pod, not with credentials.
+	ByToken bool
 	// Attempt is 1 for the first try.
 	Attempt int
 	JobConfig
@@ -58,7 +60,7 @@ func FetchJob(in FetchInput) *batchv1.Job {
 			// Without the Secret, the fetch says so; the Pod would wait for it in silence.
 			Secret: &corev1.SecretVolumeSource{SecretName: auth.SecretName, Optional: ptr.To(true)}}})
 	}
-	pod := publishingPod(in.JobConfig, in.Resources, fetch, pushSourceArgs(in), volumes...)
+	pod := publishingPod(in.JobConfig, in.Resources, fetch, pushSourceArgs(in), in.ByToken, volumes...)
 	return newJob(in.Function, in.Tag, in.Attempt, pod)
 }
 

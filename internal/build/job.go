@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/internal/access"
 	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/workload"
@@ -30,6 +31,10 @@ const (
 	workspace    = "/workspace"
 	packageCreds = "/registry-config"
 	pushCreds    = "/push-credentials"
+	pushToken    = "token"
+	// tokenLife is the least that Kubernetes gives; the kubelet replaces a token
+	// that gets old while its Pod runs.
+	tokenLife = 10 * time.Minute
 	// deadline ends a build that hangs.
 	deadline = 15 * time.Minute
 	// retention keeps a finished build's log at hand, then lets it go.
@@ -48,6 +53,8 @@ type JobInput struct {
 	// Target is the image reference that the layer is pushed to.
 	Target    string
 	PlainHTTP bool
+	// ByToken has the Job push with a token of its Pod, not with credentials.
+	ByToken bool
 	// Attempt is 1 for the first try.
 	Attempt int
 	JobConfig
@@ -152,13 +159,18 @@ func podSpec(in JobInput) corev1.PodSpec {
 			{Name: "tmp", MountPath: "/tmp"},
 			{Name: "package-registry", MountPath: packageCreds, ReadOnly: true},
 		},
-	}, pushArgs(in), corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
+	}, pushArgs(in), in.ByToken, corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
 		Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}})
 }
 
 // publishingPod has the first container fill the workspace, and then the
 // builder publish what is there. Volumes are what the first needs besides.
-func publishingPod(config JobConfig, resources corev1.ResourceRequirements, first corev1.Container, push []string, volumes ...corev1.Volume) corev1.PodSpec {
+func publishingPod(config JobConfig, resources corev1.ResourceRequirements, first corev1.Container, push []string, byToken bool, volumes ...corev1.Volume) corev1.PodSpec {
+	environment := config.environment(corev1.EnvVar{Name: "DOCKER_CONFIG", Value: pushCreds})
+	if byToken {
+		push = append(push, "--token-file="+path.Join(pushCreds, pushToken))
+		environment = config.environment()
+	}
 	return corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
 		ServiceAccountName:           config.ServiceAccount,
@@ -171,7 +183,7 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, firs
 			Image:                    config.BuilderImage,
 			ImagePullPolicy:          corev1.PullIfNotPresent,
 			Args:                     push,
-			Env:                      config.environment(corev1.EnvVar{Name: "DOCKER_CONFIG", Value: pushCreds}),
+			Env:                      environment,
 			Resources:                resources,
 			SecurityContext:          workload.RestrictedContainer(),
 			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
@@ -184,12 +196,25 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, firs
 			{Name: "workspace", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		}, volumes, []corev1.Volume{
-			{Name: "push-credentials", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-				SecretName: config.RegistrySecret,
-				Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
-			}}},
+			{Name: "push-credentials", VolumeSource: credentialsToPush(config, byToken)},
 		}),
 	}
+}
+
+// credentialsToPush are a token that ends with the Pod and is good for nothing
+// but the module's own registry, or else what the user has for another registry.
+func credentialsToPush(config JobConfig, byToken bool) corev1.VolumeSource {
+	if byToken {
+		return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
+			ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+				Audience: access.Audience, ExpirationSeconds: ptr.To(int64(tokenLife / time.Second)), Path: pushToken,
+			},
+		}}}}
+	}
+	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+		SecretName: config.RegistrySecret,
+		Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
+	}}
 }
 
 func installScript(rt runtime.Runtime) string {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,21 +73,45 @@ func TestLabelsOfAFunctionDoNotMakeItsBuildServe(t *testing.T) {
 
 // A package's install script is a stranger's code.
 func TestInstallSeesNoCredentialToPush(t *testing.T) {
-	spec := job(t).Spec.Template.Spec
-	if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
-		t.Error("an API token is mounted")
+	for name, byToken := range map[string]bool{"another registry": false, "the module's own": true} {
+		t.Run(name, func(t *testing.T) {
+			in := jobInput(t)
+			in.ByToken = byToken
+			spec := build.Job(in).Spec.Template.Spec
+			if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
+				t.Error("an API token is mounted")
+			}
+			pushes := map[string]bool{}
+			for _, volume := range spec.Volumes {
+				ofRegistry := volume.Secret != nil && volume.Secret.SecretName == "serverless-registry-config-default"
+				if ofRegistry == byToken && volume.Name == "push-credentials" {
+					t.Errorf("the Secret is mounted: %t", ofRegistry)
+				}
+				pushes[volume.Name] = ofRegistry || volume.Projected != nil
+			}
+			if !pushes["push-credentials"] {
+				t.Fatal("no volume has the credential to push")
+			}
+			for _, mount := range spec.InitContainers[0].VolumeMounts {
+				if pushes[mount.Name] {
+					t.Errorf("install has the credential to push at %s", mount.MountPath)
+				}
+			}
+		})
 	}
-	pushes := map[string]bool{}
-	for _, volume := range spec.Volumes {
-		pushes[volume.Name] = volume.Secret != nil && volume.Secret.SecretName == "serverless-registry-config-default"
+}
+
+func TestTokenToPushIsForTheRegistryOnlyAndShortLived(t *testing.T) {
+	in := jobInput(t)
+	in.ByToken = true
+	spec := build.Job(in).Spec.Template.Spec
+	volume := spec.Volumes[len(spec.Volumes)-1]
+	token := volume.Projected.Sources[0].ServiceAccountToken
+	if token.Audience != "serverless-docker-registry" || *token.ExpirationSeconds > 600 || len(volume.Projected.Sources) != 1 {
+		t.Errorf("got %+v", volume.Projected)
 	}
-	if !pushes["push-credentials"] {
-		t.Fatal("no volume has the credential to push")
-	}
-	for _, mount := range spec.InitContainers[0].VolumeMounts {
-		if pushes[mount.Name] {
-			t.Errorf("install has the credential to push at %s", mount.MountPath)
-		}
+	if !slices.Contains(spec.Containers[0].Args, "--token-file=/push-credentials/token") {
+		t.Errorf("push has %v", spec.Containers[0].Args)
 	}
 }
 

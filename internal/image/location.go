@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"kyma-project.io/serverless/internal/repository"
 )
 
 // Location says where a namespace's images are kept and how to get at them.
@@ -20,6 +22,9 @@ type Location struct {
 	Username, Password string
 	// PlainHTTP allows a connection without TLS.
 	PlainHTTP bool
+	// Internal is the module's own registry, which knows builds by the tokens
+	// of their Pods.
+	Internal bool
 }
 
 // LocationFromSecret reads the Secret that describes the registry
@@ -28,7 +33,7 @@ func LocationFromSecret(secret *corev1.Secret) (Location, error) {
 	value := func(key string) string { return strings.TrimSuffix(string(secret.Data[key]), "/") }
 	location := Location{Username: string(secret.Data["username"]), Password: string(secret.Data["password"])}
 	if value("isInternal") == "true" {
-		location.Push, location.Pull, location.PlainHTTP = value("pushRegAddr"), value("pullRegAddr"), true
+		location.Push, location.Pull, location.PlainHTTP, location.Internal = value("pushRegAddr"), value("pullRegAddr"), true, true
 	} else {
 		location.Push, location.Pull = value("registryAddress"), value("registryAddress")
 		// k3d's registry has a bare host name and no certificate; names with a
@@ -43,18 +48,8 @@ func LocationFromSecret(secret *corev1.Secret) (Location, error) {
 	return location, nil
 }
 
-// FunctionRepository is the repository of a Function's images. A namespace's
-// name has no underscore, so no two Functions share one; and no path, because
-// some registries allow none below the user's own.
-func FunctionRepository(namespace, name string) string { return namespace + "__" + name }
-
-// DependenciesRepository is the repository of the dependency layers which the
-// Functions of a namespace share. A Function's name has no dot, so the
-// repository is never a Function's.
-func DependenciesRepository(namespace string) string { return namespace + ".dependencies" }
-
 // runtimesRepository holds the copies of the runtimes' base images.
-const runtimesRepository = "runtimes"
+const runtimesRepository = repository.Runtimes
 
 // Key digests the parts into a tag: equal parts, equal tag.
 func Key(parts ...string) string {

@@ -22,7 +22,7 @@ func TestRegistryIsFoundByItsSecret(t *testing.T) {
 			},
 			image.Location{
 				Push: "serverless-docker-registry.kyma-system.svc.cluster.local:5000", Pull: "localhost:32137",
-				Username: "u", Password: "p", PlainHTTP: true,
+				Username: "u", Password: "p", PlainHTTP: true, Internal: true,
 			},
 		},
 		"one on the internet, with a path": {
@@ -60,19 +60,6 @@ func TestSecretWithoutAnAddressSaysWhatToSet(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
-	}
-}
-
-func TestNoTwoFunctionsShareARepository(t *testing.T) {
-	seen := map[string]string{}
-	for _, repository := range []string{
-		image.FunctionRepository("a-b", "c"), image.FunctionRepository("a", "b-c"), image.FunctionRepository("a", "b"),
-		image.DependenciesRepository("a"), image.DependenciesRepository("a-b"), "runtimes",
-	} {
-		if seen[repository] != "" {
-			t.Errorf("%s is used twice", repository)
-		}
-		seen[repository] = repository
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -12,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/stream"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"kyma-project.io/serverless/internal/access"
 )
 
 // Target is where a build publishes a layer.
@@ -22,12 +26,14 @@ type Target struct {
 	PlainHTTP bool
 	// Labels of the image.
 	Labels map[string]string
+	// TokenFile holds the token to log in with. If it is empty, credentials come
+	// from the Docker configuration of the process.
+	TokenFile string
 }
 
 // PushLayer tags an image which consists of the one layer that the reader
 // gives as an uncompressed tar, and returns its digest. The layer is
 // compressed and sent while it is read, so that memory doesn't grow with it.
-// Credentials come from the Docker configuration of the process.
 func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, error) {
 	reference, err := parseTag(t.Reference, t.PlainHTTP)
 	if err != nil {
@@ -43,7 +49,11 @@ func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, e
 	if err != nil {
 		return "", fmt.Errorf("make image of layer: %w", err)
 	}
-	if err := remote.Write(reference, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+	login := remote.WithAuthFromKeychain(authn.DefaultKeychain)
+	if t.TokenFile != "" {
+		login = remote.WithAuth(tokenFile(t.TokenFile))
+	}
+	if err := remote.Write(reference, image, remote.WithContext(ctx), login); err != nil {
 		return "", &UnavailableError{Registry: reference.RegistryStr(), Err: err}
 	}
 	digest, err := image.Digest()
@@ -51,4 +61,17 @@ func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, e
 		return "", fmt.Errorf("digest image of layer: %w", err)
 	}
 	return digest.String(), nil
+}
+
+// tokenFile logs in with the token that the file has at the time: the kubelet
+// replaces it before it expires, which may be during a long push.
+type tokenFile string
+
+// Authorization implements authn.Authenticator.
+func (f tokenFile) Authorization() (*authn.AuthConfig, error) {
+	token, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, fmt.Errorf("read token to push with: %w", err)
+	}
+	return &authn.AuthConfig{Username: access.TokenUser, Password: strings.TrimSpace(string(token))}, nil
 }

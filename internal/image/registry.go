@@ -91,6 +91,9 @@ func (r *Registry) PushReference(repository, tag string) string {
 // PlainHTTP tells whether the registry may be talked to without TLS.
 func (r *Registry) PlainHTTP() bool { return r.location.PlainHTTP }
 
+// Internal tells whether it is the module's own.
+func (r *Registry) Internal() bool { return r.location.Internal }
+
 // Find returns the digest of the tagged image, or "" if there is none.
 func (r *Registry) Find(ctx context.Context, repository, tag string) (string, error) {
 	reference, err := r.tag(repository, tag)

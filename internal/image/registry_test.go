@@ -4,13 +4,17 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	openregistry "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -231,14 +235,63 @@ func TestLayerIsPushedWithTheCredentialsOfTheProcess(t *testing.T) {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		reader, writer := io.Pipe()
-		go func() { writer.CloseWithError(image.WriteTree(writer, tree(t), []string{"node_modules"}, functionDir)) }()
-		_, err := image.Target{Reference: server.host + "/shop.dependencies:" + password, PlainHTTP: true}.PushLayer(t.Context(), reader)
+		err := pushTree(t, image.Target{Reference: server.host + "/shop.dependencies:" + password, PlainHTTP: true})
 		if (err == nil) != accepted {
 			t.Errorf("password %s: %v", password, err)
 		}
-		reader.Close()
 	}
+}
+
+// The kubelet replaces the token while a push is under way.
+func TestLayerIsPushedWithTheTokenThatTheFileHasAtTheTime(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("first\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	served := openregistry.New(openregistry.Logger(log.New(io.Discard, "", 0)))
+	var mutex sync.Mutex
+	var tokens []string
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, token, ok := r.BasicAuth()
+		if !ok || user != "build-token" {
+			w.Header().Set("WWW-Authenticate", "Basic realm=any")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		mutex.Lock()
+		tokens = append(tokens, token)
+		// As the kubelet does: no request sees half a token.
+		err := errors.Join(os.WriteFile(file+"-next", []byte("next"), 0o600), os.Rename(file+"-next", file))
+		mutex.Unlock()
+		if err != nil {
+			t.Error(err)
+		}
+		served.ServeHTTP(w, r)
+	}))
+	t.Cleanup(host.Close)
+	target := image.Target{Reference: strings.TrimPrefix(host.URL, "http://") + "/shop.dependencies:any", PlainHTTP: true, TokenFile: file}
+	if err := pushTree(t, target); err != nil {
+		t.Fatal(err)
+	}
+	if tokens[0] != "first" || tokens[len(tokens)-1] != "next" {
+		t.Errorf("pushed with %v", tokens)
+	}
+}
+
+// pushTree returns once nothing reads the tree any more.
+func pushTree(t *testing.T, target image.Target) error {
+	t.Helper()
+	root := tree(t)
+	reader, writer := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		writer.CloseWithError(image.WriteTree(writer, root, []string{"node_modules"}, functionDir))
+	}()
+	_, err := target.PushLayer(t.Context(), reader)
+	reader.Close()
+	<-written
+	return err
 }
 
 // An installer's directory that can't be read must not become a layer that is cut off.

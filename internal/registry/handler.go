@@ -22,6 +22,9 @@ type Options struct {
 	// CredentialsDir holds the files username and password, see Credentials.
 	CredentialsDir string
 
+	// Tokens knows the Pods of builds; nil if none may push.
+	Tokens *Tokens
+
 	// HTTPSecretFile holds the secret that signs the state of an upload. If it
 	// is empty a random secret is made: then an upload that spans a restart
 	// starts again.
@@ -42,7 +45,7 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configure(options, &accessController{credentials: credentials, logger: slog.Default()})
+	config, err := configure(options, &accessController{credentials: credentials, tokens: options.Tokens, logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"kyma-project.io/serverless/internal/access"
 	"kyma-project.io/serverless/internal/registry"
 )
 
@@ -131,6 +132,35 @@ func TestCredentialsStayValidWhileTheirFilesAreAway(t *testing.T) {
 	}
 	if _, err := remote.Head(ref, user); err != nil {
 		t.Errorf("pull: %v", err)
+	}
+}
+
+func TestNamespacePullsItsOwnImagesAndNothingElse(t *testing.T) {
+	host, credentials := start(t)
+	image := newImage(t)
+	own, other := push(t, host+"/shop__orders:v1", image), push(t, host+"/shop-eu__orders:v1", image)
+	login := func() remote.Option {
+		given := access.ForNamespace("shop", "secret")
+		return remote.WithAuth(&authn.Basic{Username: given.Username, Password: given.Password})
+	}
+
+	if _, err := remote.Image(own, login()); err != nil {
+		t.Errorf("pull: %v", err)
+	}
+	_, pullOther := remote.Image(other, login())
+	mounted := remote.Write(other.Context().Tag("mine"), image, login())
+	for what, err := range map[string]error{
+		"pull another's": pullOther, "push to another's": mounted,
+		"push": remote.Write(own, newImage(t), login()), "delete": remote.Delete(own.Context().Digest(digestOf(t, image)), login()),
+	} {
+		if statusOf(err) != http.StatusUnauthorized {
+			t.Errorf("%s: %v, want 401", what, err)
+		}
+	}
+
+	replace(t, filepath.Join(credentials, "password"), "another")
+	if _, err := remote.Head(own, login()); statusOf(err) != http.StatusUnauthorized {
+		t.Errorf("pull after the module's password has changed: %v, want 401", err)
 	}
 }
 
