@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -72,12 +73,12 @@ func tokenSpecs(w *functionWorld) {
 
 		Expect(w.pushAs(string(token), fn.Namespace+".dependencies")).To(Succeed())
 		for _, repository := range []string{fn.Namespace + "__pushing", "spec-other.dependencies", "runtimes"} {
-			Expect(w.pushAs(string(token), repository)).To(MatchError(ContainSubstring("UNAUTHORIZED")), repository)
+			Expect(w.pushAs(string(token), repository)).To(HaveField("StatusCode", http.StatusUnauthorized), repository)
 		}
 
 		By("ending with its Pod")
 		end()
-		Eventually(func() error { return w.pushAs(string(token), fn.Namespace+".dependencies") }).Should(MatchError(ContainSubstring("UNAUTHORIZED")))
+		Eventually(func() error { return w.pushAs(string(token), fn.Namespace+".dependencies") }).Should(HaveField("StatusCode", http.StatusUnauthorized))
 	})
 
 	It("needs a token of a Pod, for the registry, of the Functions' account", func(ctx SpecContext) {
@@ -104,7 +105,7 @@ func tokenSpecs(w *functionWorld) {
 			"a credential and no token":  "secret",
 			"a token that was cut short": w.token(ctx, pod, projection)[:100],
 		} {
-			Expect(w.pushAs(token, cache)).To(MatchError(ContainSubstring("UNAUTHORIZED")), name)
+			Expect(w.pushAs(token, cache)).To(HaveField("StatusCode", http.StatusUnauthorized), name)
 		}
 	})
 }
