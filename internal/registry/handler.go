@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the only storage driver linked
+	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+
+	"kyma-project.io/serverless/internal/collection"
 )
 
 // Options is what a registry needs to answer requests.
@@ -35,6 +38,9 @@ type Options struct {
 	Metrics bool
 }
 
+// storageThreads is how many operations on the storage run at once.
+const storageThreads = 100
+
 // NewHandler returns a registry that answers below /v2/ with authentication,
 // and to probes at / and /healthz without. Its background work ends with ctx.
 func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
@@ -45,7 +51,9 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configure(options, &accessController{credentials: credentials, tokens: options.Tokens, logger: slog.Default()})
+	driver := collection.NewDriver(filesystem.New(filesystem.DriverParameters{RootDirectory: options.Storage, MaxThreads: storageThreads}), time.Now)
+	access := &accessController{credentials: credentials, tokens: options.Tokens, logger: slog.Default()}
+	config, err := configure(options, driver, access)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +64,7 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", app)
+	mux.Handle("POST "+CollectionPath, &collectionHandler{access: access, collector: collection.NewCollector(driver)})
 	mux.HandleFunc("GET /{$}", alive)
 	mux.HandleFunc("GET /healthz", alive)
 	return mux, nil
@@ -64,10 +73,10 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 func alive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 // configure maps our options to the distribution project's configuration.
-func configure(options Options, access *accessController) (*configuration.Configuration, error) {
+func configure(options Options, driver *collection.Driver, access *accessController) (*configuration.Configuration, error) {
 	config := &configuration.Configuration{
 		Storage: configuration.Storage{
-			"filesystem": configuration.Parameters{"rootdirectory": options.Storage},
+			storageName: configuration.Parameters{storageName: driver},
 			// Images that no Function refers to any more are deleted.
 			"delete": configuration.Parameters{"enabled": true},
 		},

@@ -33,3 +33,32 @@ func IsOf(repository, namespace string) bool {
 func IsFormerOf(repository, namespace string) bool {
 	return strings.HasPrefix(repository, namespace+"-") && !strings.ContainsAny(repository, "_./")
 }
+
+// Kind says what a repository is for.
+type Kind int
+
+const (
+	// Unknown is not one of ours.
+	Unknown Kind = iota
+	// Functions is a Function's.
+	Functions
+	// Shared holds what Functions share: runtimes' bases, or a namespace's layers.
+	Shared
+)
+
+// KindOf tells what the repository of the name is for.
+func KindOf(name string) Kind {
+	if strings.Contains(name, "/") {
+		return Unknown
+	}
+	namespace, function, found := strings.Cut(name, functionSeparator)
+	of, isCache := strings.CutSuffix(name, dependenciesSuffix)
+	switch {
+	case found && namespace != "" && function != "" && !strings.ContainsAny(namespace+function, "._"):
+		return Functions
+	case name == Runtimes, isCache && of != "" && !strings.ContainsAny(of, "._"):
+		return Shared
+	default:
+		return Unknown
+	}
+}
