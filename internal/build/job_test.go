@@ -19,28 +19,36 @@ import (
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/build"
+	"kyma-project.io/serverless/internal/runtime"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-const golden = "testdata/job.yaml"
-
 func TestJobOfABuild(t *testing.T) {
-	got, err := yaml.Marshal(job(t))
-	if err != nil {
+	python := jobInput(t)
+	var err error
+	if python.Runtime, err = (runtime.Catalog{"python313": "releases.local/python313:1"}).Lookup("python313", ""); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
+	python.Plan.Manifest = []byte("requests==2.32.3\n")
+	python.PackageRegistry = map[string][]byte{"pip.conf": nil, "ca.crt": nil}
+	for golden, job := range map[string]*batchv1.Job{"testdata/job.yaml": job(t), "testdata/job-python.yaml": build.Job(python)} {
+		got, err := yaml.Marshal(job)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("%s differs; go test -update writes it:\n%s", golden, got)
+		if *update {
+			if err := os.WriteFile(golden, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s differs; go test -update writes it:\n%s", golden, got)
+		}
 	}
 }
 
