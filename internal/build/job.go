@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8svalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
@@ -42,6 +43,11 @@ const (
 	// certificatesKey of the package registry Secret holds more CA certificates to trust.
 	certificatesKey = "ca.crt"
 )
+
+// diskLimit is what a build may write of packages, and again of temporary
+// files: an image larger than that is no Function any more, and a build that
+// fills the node's disk would have the node evict Pods of others.
+var diskLimit = resource.MustParse("2Gi")
 
 // JobInput is what a dependency build needs to know.
 type JobInput struct {
@@ -193,8 +199,8 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, firs
 			},
 		}},
 		Volumes: slices.Concat([]corev1.Volume{
-			{Name: "workspace", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+			{Name: "workspace", VolumeSource: scratch()},
+			{Name: "tmp", VolumeSource: scratch()},
 		}, volumes, []corev1.Volume{
 			{Name: "push-credentials", VolumeSource: credentialsToPush(config, byToken)},
 		}),
@@ -215,6 +221,11 @@ func credentialsToPush(config JobConfig, byToken bool) corev1.VolumeSource {
 		SecretName: config.RegistrySecret,
 		Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
 	}}
+}
+
+// scratch is room on the node's disk; the kubelet evicts a Pod that takes more.
+func scratch() corev1.VolumeSource {
+	return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(diskLimit.DeepCopy())}}
 }
 
 func installScript(rt runtime.Runtime) string {

@@ -73,9 +73,17 @@ func EndedAt(job *batchv1.Job) time.Time {
 	return time.Time{}
 }
 
+// podEvicted is the reason of a Pod that the kubelet evicted, which no package
+// of the API names.
+const podEvicted = "Evicted"
+
 // FailureReason tells why a Job failed, from its Pods' last words.
 func FailureReason(job *batchv1.Job, pods []corev1.Pod) string {
 	for _, pod := range pods {
+		// What an evicted Pod's containers ended with says nothing of why.
+		if pod.Status.Reason == podEvicted {
+			return "its Pod was evicted: " + strings.TrimRight(workload.Quote(pod.Status.Message), ". ")
+		}
 		statuses := append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
 		for _, status := range statuses {
 			if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {

@@ -41,6 +41,13 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 			pods: []corev1.Pod{endedInstall(137, "OOMKilled", "")},
 			want: "install ran out of memory; choose a larger profile in spec.resourceConfiguration.build",
 		},
+		"too much disk": {
+			pods: []corev1.Pod{{Status: corev1.PodStatus{
+				Reason: "Evicted", Message: `Usage of EmptyDir volume "workspace" exceeds the limit "2Gi". `,
+				InitContainerStatuses: endedInstall(137, "Error", "npm http fetch").Status.InitContainerStatuses,
+			}}},
+			want: `its Pod was evicted: Usage of EmptyDir volume "workspace" exceeds the limit "2Gi"`,
+		},
 		"without a word": {
 			pods: []corev1.Pod{endedInstall(3, "Error", " \n")},
 			want: "install ended with exit code 3",
