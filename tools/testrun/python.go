@@ -35,7 +35,7 @@ var servers = [][2]string{{"/usr/src/app/server.py", "test*.py"}, {"dev.py", "te
 // pythonTests runs a Python runtime's tests within the image that it has: no
 // other Python on this machine is of the right version.
 func pythonTests(ctx context.Context, log, directory string) (tally, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	unpack := command(ctx, ".", nil, "build/bin/images", "--unpack", "build/runtimes", "function-runtime-python313")
 	if output, err := unpack.CombinedOutput(); err != nil {
