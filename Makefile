@@ -115,6 +115,17 @@ module: $(BIN)/module ## Make the Kyma module in build/module (VERSION, IMG_REGI
 module-verify: $(BIN)/module ## Read the module back, and check each rule that Kyma applies (VERSION, MODULE_REGISTRY).
 	@$(BIN)/module verify --version "$(VERSION)" $(if $(MODULE_REGISTRY),--registry "$(MODULE_REGISTRY)",--layout $(MODULE)/oci)
 
+# Platforms of a release.
+PLATFORMS ?= linux/amd64,linux/arm64
+
+.PHONY: release
+release: $(BIN)/module $(BIN)/images ## Publish VERSION to IMG_REGISTRY from a commit with its tag: images, bundle, assets, checksums.
+	@$(BIN)/module release "$(VERSION)" --registry "$(IMG_REGISTRY)" --platform "$(PLATFORMS)"
+
+.PHONY: release-dry-run
+release-dry-run: $(BIN)/module $(BIN)/images ## Do what release does, with a registry of its own and for this machine only.
+	@$(BIN)/module release "$(or $(VERSION),0.0.0-dev)" --dry-run
+
 .PHONY: module-scan-config
 module-scan-config: $(BIN)/module ## Write sec-scanners-config.yaml with the images of the operator's manifest.
 	@$(BIN)/module scan-config --images europe-docker.pkg.dev/kyma-project/prod

@@ -27,6 +27,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(createCommand(), verifyCommand(), scanConfigCommand())
+	root.AddCommand(createCommand(), verifyCommand(), scanConfigCommand(), releaseCommand())
 	return root
 }

@@ -48,7 +48,7 @@ func TestAssetsAreNamedAsTheConfigurationSays(t *testing.T) {
 
 func TestModuleIsPushedWithTheCredentialsOfDocker(t *testing.T) {
 	t.Chdir(root)
-	host := startRegistry(t)
+	host := registryWithLogin(t)
 	if text, err := run(t, "create", "--images", "registry.test/prod", "--version", "1.2.3", "--output", t.TempDir(), "--registry", host+"/modules"); err == nil {
 		t.Errorf("pushed without credentials: %s", text)
 	}
@@ -107,7 +107,7 @@ func run(t *testing.T, args ...string) (string, error) {
 	return output.String(), err
 }
 
-func startRegistry(t *testing.T) string {
+func registryWithLogin(t *testing.T) string {
 	t.Helper()
 	credentials := t.TempDir()
 	for file, content := range map[string]string{"username": "user", "password": "secret"} {
@@ -130,5 +130,24 @@ func login(t *testing.T, host string) {
 	text := `{"auths": {"` + host + `": {"username": "user", "password": "secret"}}}`
 	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestReleaseSaysWhyItCanNotBe(t *testing.T) {
+	t.Chdir(root)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"1.2.3+build"}, "without +"},
+		{[]string{"v1.2.3"}, "must be a semantic version"},
+		{[]string{"99.0.0"}, `no section is headed "## 99.0.0"`},
+		{[]string{"99.0.0", "--dry-run", "--changelog", "README.md"}, `no section is headed "## Unreleased"`},
+		{[]string{"99.0.0", "--dry-run", "--output", t.TempDir(), "--images-program", "false"}, "publish images"},
+	} {
+		_, err := run(t, append([]string{"release"}, test.args...)...)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: got %v, want an error with %q", test.args, err, test.want)
+		}
 	}
 }
