@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	openregistry "github.com/google/go-containerregistry/pkg/registry"
@@ -37,6 +38,7 @@ func (w *functionWorld) startRegistries() {
 	Expect(err).NotTo(HaveOccurred())
 	own, err := registry.NewHandler(ctx, registry.Options{
 		Storage: filepath.Join(storage, "images"), CredentialsDir: storage, Tokens: registry.NewTokens(reviews.TokenReviews(), functionAccount),
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) },
 	})
 	Expect(err).NotTo(HaveOccurred())
 	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {

@@ -62,6 +62,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("lifecycle", func() { functionLifecycleSpecs(world) })
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("build's credentials", func() { tokenSpecs(world) })
+	Describe("images", func() { collectionSpecs(world) })
 	Describe("build's turn", func() { functionTurnSpecs(world) })
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })
@@ -84,7 +85,9 @@ type functionWorld struct {
 	// registryDown makes the registry of Functions' images break off each request.
 	registryDown atomic.Bool
 	registryHost string
-	releases     *httptest.Server
+	// passed is a time.Duration that has passed for the registry only.
+	passed   atomic.Int64
+	releases *httptest.Server
 	// base is the runtime's image.
 	base string
 	// metrics and probes are the addresses where the manager answers; 0 is none.

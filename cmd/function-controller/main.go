@@ -36,6 +36,10 @@ const fieldManager = "function-controller"
 // longestBackoff bounds how long a Function waits after, say, its registry has come back.
 const longestBackoff = 20 * time.Second
 
+// firstCollection is after what begins with a controller has calmed down, and
+// soon enough for one that is restarted often.
+const firstCollection = 5 * time.Minute
+
 func main() {
 	if err := run(os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
@@ -149,6 +153,13 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 	}
 	if err := namespaces.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up namespace controller: %w", err)
+	}
+	collection := &controllers.Collection{
+		Live: mgr.GetAPIReader(), Registries: functions.Registries, Base: options.baseNamespace, RegistrySecret: options.registrySecret,
+		Delay: firstCollection, Interval: options.collectionInterval,
+	}
+	if err := mgr.Add(collection); err != nil {
+		return fmt.Errorf("set up collection of images: %w", err)
 	}
 	return errors.Join(mgr.AddHealthzCheck("functions", functions.Loop.Check), mgr.AddHealthzCheck("namespaces", namespaces.Loop.Check))
 }

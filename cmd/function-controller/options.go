@@ -26,6 +26,7 @@ type options struct {
 	traceCollectorEndpoint string
 	publisherProxyAddress  string
 	livenessTimeout        time.Duration
+	collectionInterval     time.Duration
 	metricsAddress         string
 	probeAddress           string
 	logConfig              string
@@ -54,6 +55,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&o.publisherProxyAddress, "publisher-proxy-address", "", "where Functions publish events")
 	profiles := flags.String("resource-config", "", "profiles of resources, as YAML")
 	flags.DurationVar(&o.livenessTimeout, "healthz-liveness-timeout", 10*time.Second, "how long a reconciliation may go on after its time is up, before the controller is unhealthy")
+	flags.DurationVar(&o.collectionInterval, "collection-interval", time.Hour, "time between two collections of images that nothing refers to")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8090", "address of /healthz and /readyz")
 	flags.StringVar(&o.logConfig, "log-config", "", "file with logLevel and logFormat")

@@ -11,6 +11,9 @@ import (
 	"kyma-project.io/serverless/internal/repository"
 )
 
+// Path is where the module posts a Listing to the registry, and gets a Result.
+const Path = "/serverless/collection"
+
 // SharedRetention is how long what Functions share stays after its last use.
 const SharedRetention = 24 * time.Hour
 

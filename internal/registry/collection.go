@@ -15,10 +15,6 @@ import (
 	"kyma-project.io/serverless/internal/collection"
 )
 
-// CollectionPath is where the module has the registry delete what the cluster
-// doesn't refer to any more.
-const CollectionPath = "/serverless/collection"
-
 // largestListing is far above that of 10,000 Functions with all their revisions.
 const largestListing = 64 << 20
 

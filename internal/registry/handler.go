@@ -33,6 +33,10 @@ type Options struct {
 	// starts again.
 	HTTPSecretFile string
 
+	// Now tells the time by which content is old enough to be collected;
+	// time.Now if it is nil.
+	Now func() time.Time
+
 	// Metrics counts requests in Prometheus' default registry. Its collectors
 	// have fixed names, so only one registry of a process can have it.
 	Metrics bool
@@ -40,6 +44,13 @@ type Options struct {
 
 // storageThreads is how many operations on the storage run at once.
 const storageThreads = 100
+
+func (o Options) now() func() time.Time {
+	if o.Now != nil {
+		return o.Now
+	}
+	return time.Now
+}
 
 // NewHandler returns a registry that answers below /v2/ with authentication,
 // and to probes at / and /healthz without. Its background work ends with ctx.
@@ -51,7 +62,7 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver := collection.NewDriver(filesystem.New(filesystem.DriverParameters{RootDirectory: options.Storage, MaxThreads: storageThreads}), time.Now)
+	driver := collection.NewDriver(filesystem.New(filesystem.DriverParameters{RootDirectory: options.Storage, MaxThreads: storageThreads}), options.now())
 	access := &accessController{credentials: credentials, tokens: options.Tokens, logger: slog.Default()}
 	config, err := configure(options, driver, access)
 	if err != nil {
@@ -64,7 +75,7 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", app)
-	mux.Handle("POST "+CollectionPath, &collectionHandler{access: access, collector: collection.NewCollector(driver)})
+	mux.Handle("POST "+collection.Path, &collectionHandler{access: access, collector: collection.NewCollector(driver)})
 	mux.HandleFunc("GET /{$}", alive)
 	mux.HandleFunc("GET /healthz", alive)
 	return mux, nil
