@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"kyma-project.io/serverless/internal/registry"
 )
@@ -29,6 +32,8 @@ func startRegistry(ctx context.Context) (*localRegistry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make directory of the registry: %w", err)
 	}
+	// What it would log of each request is what the clients report, too.
+	logrus.SetOutput(io.Discard)
 	local := &localRegistry{storage: directory}
 	if err := local.serve(ctx); err != nil {
 		local.stop()

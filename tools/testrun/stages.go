@@ -56,6 +56,9 @@ func stages(assets string) []stage {
 		{"e2e", "the module on a real cluster", func(ctx context.Context, log string) (tally, error) {
 			return endToEnd(ctx, log, assets)
 		}},
+		{"release", "a release, into a registry of its own", func(ctx context.Context, log string) (tally, error) {
+			return check(ctx, log, "make", "release-dry-run")
+		}},
 		{"upgrade", "the module on a real cluster, from its former version", func(ctx context.Context, log string) (tally, error) {
 			return upgrade(ctx, log, assets)
 		}},
