@@ -2,6 +2,7 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
+import { createBudget } from './budget.mjs';
 import { pathOf } from './express.mjs';
 import { traceOutgoing } from './outgoing.mjs';
 import { CallerContext } from './callercontext.mjs';
@@ -38,8 +39,13 @@ function propagated(request, _response, work) {
   return context.with(new CallerContext(request), work);
 }
 
+// Who calls more often has traces enough, and pays with answers for what the collector would drop.
+const RECORDED_PER_SECOND = 1000;
+
 function recorded(tracer) {
+  const isWithinBudget = createBudget(RECORDED_PER_SECOND);
   return (request, response, work) => {
+    if (!isWithinBudget()) return propagated(request, response, work);
     const caller = propagation.extract(ROOT_CONTEXT, request.headers);
     const server = tracer.startSpan(request.method, serverSpan(request), caller);
     response.on('close', () => {
