@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 POLL_SECONDS = 0.2
+# What a call that runs has to end in, before the server is ended nevertheless.
+GRACE_SECONDS = 5
 _SERVER = Path(__file__).resolve().parent / "server.py"
 
 
@@ -49,7 +51,11 @@ def main() -> int:
                 print(f"The server ended with {server.returncode}; change a file of {folder} to start it again.", flush=True)
             time.sleep(POLL_SECONDS)
         server.terminate()
-        code = server.wait()
+        try:
+            code = server.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            code = server.wait()
         if stop:
             return code
         print("A file changed; starting again.", flush=True)

@@ -98,7 +98,8 @@ class Server:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()
+            # dev.py ends the server that it started, if it is asked to.
+            self.process.terminate() if SERVER == "dev.py" else self.process.kill()
         self.process.wait()
         self.output_file.close()
         self.directory.cleanup()
