@@ -15,7 +15,13 @@ type pipLog struct {
 // brokenConnection matches pip's warning, with the cause after its object's address.
 var brokenConnection = regexp.MustCompile(`after connection broken by '(?:.*>: )?(.+?)\W*: /`)
 
+// insecure matches pip's warning that it leaves an index of plain HTTP out.
+var insecure = regexp.MustCompile(`^WARNING: (The repository located at \S+ is not a trusted or secure host) and is being ignored`)
+
 func (l *pipLog) read(line string) {
+	if found := insecure.FindStringSubmatch(line); found != nil {
+		l.cause = found[1] + ": use https, or name it as trusted-host in pip.conf"
+	}
 	if found := brokenConnection.FindStringSubmatch(line); found != nil {
 		l.cause = found[1]
 	}
@@ -33,8 +39,8 @@ func (l *pipLog) read(line string) {
 	}
 }
 
-// words are pip's errors. That an index can't be reached it only warns of, and
-// then says that the index has no such package.
+// words are pip's errors. That an index can't be reached, or is not asked, it
+// only warns of, and then says that the index has no such package.
 func (l *pipLog) words() []string {
 	if len(l.errs) == 0 || l.cause == "" {
 		return l.errs

@@ -21,6 +21,11 @@ ERROR: Could not find a version that satisfies the requirement greeting (from ve
 ERROR: No matching distribution found for greeting
 `, "Could not find a version that satisfies the requirement greeting (from versions: none); No matching distribution found for greeting; " +
 			"Failed to establish a new connection: [Errno 111] Connection refused; Looking in indexes: http://127.0.0.1:9/simple/"},
+		"index of plain HTTP": {`Looking in indexes: http://10.0.0.1:8080/simple/
+WARNING: The repository located at 10.0.0.1 is not a trusted or secure host and is being ignored. If this repository is available via HTTPS we recommend you use HTTPS instead, otherwise you may silence this warning and allow it anyway with '--trusted-host 10.0.0.1'.
+ERROR: No matching distribution found for greeting
+`, "No matching distribution found for greeting; The repository located at 10.0.0.1 is not a trusted or secure host: " +
+			"use https, or name it as trusted-host in pip.conf; Looking in indexes: http://10.0.0.1:8080/simple/"},
 		"a package that doesn't build": {`  error: subprocess-exited-with-error
   × Getting requirements to build wheel did not run successfully.
 note: This error originates from a subprocess

@@ -38,7 +38,7 @@ def main(event, context):
 		secret := &corev1.Secret{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: endpoint.PackageRegistrySecret}, secret)).To(Succeed())
 		address := listener.Addr().String()
-		secret.Data["pip.conf"] = []byte("[global]\nindex-url = http://" + address + "/simple/\n")
+		secret.Data["pip.conf"] = []byte("[global]\nindex-url = http://" + address + "/simple/\ntrusted-host = " + address + "\n")
 		Expect(k8s.Update(ctx, secret)).To(Succeed())
 
 		fn = nodejs(namespace, "greet", greets, "# what it says\ngreeting==1.0.0 --hash=sha256:"+digest+"\n")
