@@ -12,6 +12,7 @@ import bottle
 
 from .answer import ANY_ORIGIN, Answer, error_answer, failure_answer, full_answer, plain_answer, quick_answer
 from .body import BadRequest, Disconnected, TooLarge, read_body
+from .budget import Budget
 from .call import Call
 from .current import CALL
 from .deadlines import Deadlines
@@ -24,6 +25,8 @@ from .tracing import ERROR, INTERNAL, SERVER, Span, Tracer, extract
 from .workers import Workers
 
 CLOSE = (b"connection", b"close")
+# Who calls more often has traces enough, and pays with answers for what the collector would drop.
+RECORDED_PER_SECOND = 1000
 
 
 class App:
@@ -35,6 +38,7 @@ class App:
         self._handler = handler
         self._in_loop = inspect.iscoroutinefunction(handler)
         self._tracer, self._metrics = tracer, metrics
+        self._recorded = Budget(RECORDED_PER_SECOND)
         self._publisher = Publisher(settings.publisher)
         self._workers = Workers(loop, settings.threads)
         self._deadlines = Deadlines(loop, settings.timeout)
@@ -61,7 +65,7 @@ class App:
         began = perf_counter()
         call = Call(scope, asyncio.current_task())
         CALL.set(call)
-        if self._tracer.records:
+        if self._tracer.records and self._recorded.take():
             caller, is_remote = extract(call.headers)
             call.span = self._tracer.child(method, SERVER, caller, is_remote)
         status = await self._serve(call, receive, send)

@@ -49,11 +49,12 @@ class Call:
 
     @property
     def context(self) -> SpanContext:
-        """The trace that the call belongs to. Without a collector it is looked for when it is needed."""
+        """The trace that the call belongs to. If it isn't recorded, that is looked for when it is needed."""
         if self.inner is not None:
             return self.inner.context
         if self._caller is None:
             self._caller, _ = extract(self.headers)
+            self._caller.recorded = self.span is not None
         return self._caller
 
     def expire(self) -> None:

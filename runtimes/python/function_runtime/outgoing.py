@@ -53,9 +53,8 @@ def trace_outgoing(tracer: Tracer) -> None:
         span: Span | None = getattr(self, "_trace_span", None)
         if span is None:
             return end_headers(self, *args, **options)
-        # What user code set itself stays. Without a collector nobody will ever see this span: its parent counts.
-        context = span.context if tracer.records else current_context() or span.context
-        for name, value in inject(context).items():
+        for name, value in inject(span.context).items():
+            # What user code set itself stays.
             if name not in self._trace_sent:
                 put_header(self, name, value)
         try:

@@ -29,11 +29,12 @@ _ACTIVE: ContextVar[Span | None] = ContextVar("active", default=None)
 
 
 class SpanContext:
-    __slots__ = ("trace_id_hex", "span_id_hex", "sampled", "state", "baggage")
+    __slots__ = ("trace_id_hex", "span_id_hex", "sampled", "state", "baggage", "recorded")
 
     def __init__(self, trace_id: str, span_id: str, sampled: bool, state: str | None = None, baggage: str | None = None):
         self.trace_id_hex, self.span_id_hex, self.sampled = trace_id, span_id, sampled
         self.state, self.baggage = state, baggage
+        self.recorded = True
 
     @property
     def trace_id(self) -> int:
@@ -202,6 +203,9 @@ class Tracer:
                 span.end()
 
     def child(self, name: str, kind: int, parent: SpanContext | None, remote: bool = True) -> Span:
+        if parent is not None and not parent.recorded:
+            # Nobody will ever see this span: what is sent on continues the one that the caller sees.
+            return Span(name, kind, parent, "", None)
         if parent is None:
             context, parent_id = SpanContext(new_trace_id(), new_span_id(), True), ""
         else:

@@ -63,7 +63,8 @@ class Incoming(ServerCase):
         self.assertEqual(self.structured(events, BATCH, "/seen").text, "one two")
         self.assertEqual(self.structured([], BATCH).status, 200)
         events.insert(0, {**events[0], "data": "bad"})
-        self.assertEqual(self.structured(events, BATCH, "/seen").status, 500)
+        failed = self.structured(events, BATCH, "/seen")
+        self.assertEqual((failed.status, failed.text), (500, "Internal server error"))
         self.assertNotIn("two two", self.structured(events[1:2], BATCH, "/seen").text)
 
     def test_a_malformed_event_is_400_with_the_reason(self):

@@ -1,9 +1,12 @@
 """Traces and logs."""
 
 import json
+import socket
+import threading
 import time
 import unittest
 
+from function_runtime.budget import Budget
 from tests.running import Sink, serve, until
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -85,6 +88,23 @@ class Collector(unittest.TestCase):
         self.assertEqual(spans["userFunction"]["events"][0]["name"], "exception")
         self.assertEqual(spans["GET"]["status"]["code"], 2)
 
+    def test_gets_a_thousand_calls_a_second_and_the_others_pass_their_trace_on(self):
+        collector, calls = Sink(self), 6000
+        server = serve(self, "spans", TRACE_COLLECTOR_ENDPOINT=collector.url).healthy()
+        began = time.monotonic()
+        answers = pipelined(server.port, f"GET / HTTP/1.1\r\nHost: f\r\ntraceparent: {PARENT}\r\n\r\n", calls)
+        seconds = time.monotonic() - began
+        server.terminate()
+        self.assertEqual(server.exit_code(), 0)
+        recorded = {span["spanId"] for span in self.spans(collector) if span["name"] == "userFunction"}
+        self.assertGreater(len(recorded), 0)
+        self.assertLessEqual(len(recorded), 1000 * (int(seconds) + 2))
+        self.assertEqual(answers.count(TRACE), calls)
+        # What the collector doesn't get continues the caller's span.
+        unrecorded = answers.count(f"00-{TRACE}-{CALLER}-01")
+        self.assertGreater(unrecorded, 0)
+        self.assertLessEqual(calls - unrecorded, 1000 * (int(seconds) + 2))
+
     def test_gets_the_last_spans_before_the_end(self):
         collector = Sink(self)
         server = serve(self, "answers", TRACE_COLLECTOR_ENDPOINT=collector.url).healthy()
@@ -102,6 +122,30 @@ class Collector(unittest.TestCase):
         until(lambda: "spans are lost, send them to 127.0.0.1:9" in server.output(), "the line")
 
 
+def pipelined(port, request, count):
+    """What the server answers to so many requests at once over one connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        requests = request * (count - 1) + request.replace("Host:", "Connection: close\r\nHost:")
+        threading.Thread(target=connection.sendall, args=(requests.encode(),)).start()
+        answers = b""
+        while part := connection.recv(1 << 20):
+            answers += part
+    return answers.decode()
+
+
+class RecordingBudget(unittest.TestCase):
+    def test_grants_so_many_a_second(self):
+        now = [5.0]
+        budget = Budget(2, lambda: now[0])
+        self.assertEqual([budget.take() for _ in range(3)], [True, True, False])
+        now[0] = 5.999
+        self.assertFalse(budget.take())
+        now[0] = 6.0
+        self.assertEqual([budget.take() for _ in range(3)], [True, True, False])
+        now[0] = 60.0
+        self.assertEqual([budget.take() for _ in range(3)], [True, True, False])
+
+
 class Logs(unittest.TestCase):
     def test_are_json_lines_with_the_trace_if_asked_for(self):
         server = serve(self, "caller", FUNC_LOG_FORMAT="json").healthy()
@@ -111,6 +155,10 @@ class Logs(unittest.TestCase):
         lines = [json.loads(line) for line in server.output().splitlines()]
         printed = next(line for line in lines if line["message"] == "printed")
         self.assertEqual((printed["level"], printed["trace_id"]), ("info", TRACE))
+        # The keys of the Node.js runtime, in its order.
+        self.assertEqual(list(printed), ["time", "level", "message", "trace_id", "span_id"])
+        self.assertEqual(printed["span_id"], CALLER)
+        self.assertRegex(printed["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertEqual(next(line for line in lines if line["message"] == "logged")["trace_id"], TRACE)
         error = next(line for line in lines if "for the trace" in line["message"])
         self.assertEqual((error["level"], error["trace_id"]), ("error", TRACE))
