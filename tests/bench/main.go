@@ -73,7 +73,7 @@ var suites = []struct {
 	{[]string{"edit_to_answer", "second_function", "first_build"}, measureWaiting},
 	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
 	{[]string{"node_hello", "node_json", "node_tracing", "node_start", "node_memory"}, measureNodejs},
-	{[]string{"python_hello", "python_json", "python_tracing", "python_start"}, measurePython},
+	{[]string{"python_hello", "python_json", "python_tracing", "python_start", "python_memory"}, measurePython},
 	{[]string{"operator_rest_memory", "operator_rest_writes"}, measureOperator},
 }
 

@@ -12,16 +12,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
 
-const (
-	nodeRuntime = "nodejs22"
-	// largeResponses is how many answers of 5 MB must leave nothing behind.
-	largeResponses = 10_000
-)
+const nodeRuntime = "nodejs22"
 
 // nodejs measures the Node.js server next to node:http alone, the floor, and
 // next to Express used as the original does.
@@ -191,33 +186,6 @@ func (n *nodejs) start(ctx context.Context, name string, rounds int) ([]measurem
 
 // memory compares what the server takes after many large answers with what it
 // takes after a tenth of them.
-func (n *nodejs) memory(ctx context.Context, name string, _ int) (table []measurement, err error) {
-	started, err := n.runtime("runtime").launch(ctx, "/")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, started.stop()) }()
-	before, err := memoryAfter(ctx, started, largeResponses/10)
-	if err != nil {
-		return nil, err
-	}
-	after, err := memoryAfter(ctx, started, largeResponses)
-	if err != nil {
-		return nil, err
-	}
-	return []measurement{summarizeFigures(name, "MiB", "≤ 1.2", []figure{{after, before}})}, nil
-}
-
-// memoryAfter loads the server with that many large answers, and returns what
-// it takes when it has come to rest.
-func memoryAfter(ctx context.Context, s *startedServer, responses float64) (float64, error) {
-	for sent := 0.0; sent < responses; {
-		measured, err := s.load(ctx, request{path: "/large"}, loadTime)
-		if err != nil {
-			return 0, err
-		}
-		sent += measured.requests
-	}
-	time.Sleep(5 * time.Second)
-	return s.residentMemory()
+func (n *nodejs) memory(ctx context.Context, name string, _ int) ([]measurement, error) {
+	return memoryOf(ctx, name, n.runtime("runtime"))
 }

@@ -37,6 +37,7 @@ func measurePython(ctx context.Context, options options) ([]measurement, error) 
 		{"python_json", p.json},
 		{"python_tracing", p.tracing},
 		{"python_start", p.start},
+		{"python_memory", p.memory},
 	} {
 		if !options.wants(benchmark.name) {
 			continue
@@ -169,4 +170,10 @@ func (p *python) start(ctx context.Context, name string, rounds int) ([]measurem
 		figures = append(figures, figure{took[0], took[1]})
 	}
 	return []measurement{summarizeFigures(name, "ms", "≤ floor + 150 ms", figures)}, nil
+}
+
+// memory compares what the server takes after many large answers with what it
+// takes after a tenth of them.
+func (p *python) memory(ctx context.Context, name string, _ int) ([]measurement, error) {
+	return memoryOf(ctx, name, p.runtime("runtime", "large"))
 }

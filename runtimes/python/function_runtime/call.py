@@ -72,19 +72,24 @@ class Request(bottle.BaseRequest):
     __slots__ = ("_scope", "_content", "_environ")
 
     def __init__(self, scope: dict, content: bytes):
-        for name, value in (("_scope", scope), ("_content", content), ("_environ", None)):
-            object.__setattr__(self, name, value)
+        # Bottle's own way of setting attributes would make the environment.
+        _SET_SCOPE(self, scope)
+        _SET_CONTENT(self, content)
+        _SET_ENVIRON(self, None)
 
     @property
     def environ(self) -> dict:
         if self._environ is None:
             environ = _environ(self._scope, self._content)
             environ["bottle.request"] = self
-            object.__setattr__(self, "_environ", environ)
+            _SET_ENVIRON(self, environ)
         return self._environ
 
     def copy(self) -> bottle.BaseRequest:
         return bottle.BaseRequest(self.environ.copy())
+
+
+_SET_SCOPE, _SET_CONTENT, _SET_ENVIRON = Request._scope.__set__, Request._content.__set__, Request._environ.__set__
 
 
 def _environ(scope: dict, content: bytes) -> dict:
