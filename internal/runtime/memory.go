@@ -7,9 +7,12 @@ import (
 )
 
 // memoryNeeded is with how little memory a runtime's server still answers
-// twenty calls at once with the smallest handler; with 8Mi less, one version
-// was killed. How that was measured: docs/decisions/admission.md.
-var memoryNeeded = map[string]resource.Quantity{"nodejs": resource.MustParse("48Mi")}
+// twenty calls at once with the smallest handler, and some room for Python.
+// How that was measured: docs/decisions/admission.md.
+var memoryNeeded = map[string]resource.Quantity{
+	"nodejs": resource.MustParse("48Mi"),
+	"python": resource.MustParse("48Mi"),
+}
 
 // MemoryNeeded is the least memory limit that is of use for the runtime, if it is known.
 func MemoryNeeded(name v1alpha2.Runtime) (quantity resource.Quantity, known bool) {
