@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,12 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 		b.Forget(ctx, client.ObjectKeyFromObject(in.Function))
 		return Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil
 	}
-	if err := b.endOtherJobs(ctx, in.Function, plan.Dependencies); err != nil {
+	current := []string{plan.Dependencies}
+	if in.Source.Revision != nil {
+		// What it fetched is published, but the Job may have yet to end.
+		current = append(current, SourceKey(in.Source.Revision, in.Runtime))
+	}
+	if err := b.endOtherJobs(ctx, in.Function, current...); err != nil {
 		return Result{}, err
 	}
 	images := repository.Function(in.Function.Namespace, in.Function.Name)
@@ -289,10 +295,10 @@ func (b *Builder) pods(ctx context.Context, job *batchv1.Job) ([]corev1.Pod, err
 	return pods.Items, nil
 }
 
-// endOtherJobs ends the Function's builds of other dependencies than the
-// current ones, and forgets those that failed: what they were for is not
-// asked for any more, and others may wait for their place.
-func (b *Builder) endOtherJobs(ctx context.Context, fn *v1alpha2.Function, current string) error {
+// endOtherJobs ends the Function's builds of other layers than the current
+// ones, and forgets those that failed: what they were for is not asked for any
+// more, and others may wait for their place.
+func (b *Builder) endOtherJobs(ctx context.Context, fn *v1alpha2.Function, current ...string) error {
 	var jobs batchv1.JobList
 	err := b.Client.List(ctx, &jobs, client.InNamespace(fn.Namespace), client.MatchingLabels{v1alpha2.LabelUUID: string(fn.UID)})
 	if err != nil {
@@ -300,8 +306,8 @@ func (b *Builder) endOtherJobs(ctx context.Context, fn *v1alpha2.Function, curre
 	}
 	for i := range jobs.Items {
 		job := &jobs.Items[i]
-		isCurrent := current != "" && job.Labels[LabelDependencies] == DependenciesLabel(current)
-		if isCurrent || StateOf(job) == Succeeded {
+		isCurrent := func(tag string) bool { return tag != "" && job.Labels[LabelDependencies] == DependenciesLabel(tag) }
+		if slices.ContainsFunc(current, isCurrent) || StateOf(job) == Succeeded {
 			continue
 		}
 		if err := b.deleteJob(ctx, job); err != nil {

@@ -31,7 +31,7 @@ func upgrade(ctx context.Context, log, assets string) (tally, error) {
 		return tally{}, err
 	}
 	return onCluster(ctx, source, func(env []string) (tally, error) {
-		env = append(env, pathWith(assets), "UPGRADE_CLUSTER="+clusterName)
+		env = append(env, pathWith(assets))
 		return specs(ctx, log, "./tests/e2e", 1, env, "--timeout=20m", "--label-filter=upgrade")
 	})
 }
