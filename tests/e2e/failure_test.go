@@ -3,9 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -69,10 +66,7 @@ func killController(ctx context.Context) {
 func freezeAPIServer(ctx context.Context, duration time.Duration) {
 	GinkgoHelper()
 	signal := func(command string) {
-		// The local cluster's kubeconfig is in a directory with its name.
-		name := filepath.Base(filepath.Dir(os.Getenv("KUBECONFIG")))
-		output, err := exec.CommandContext(context.WithoutCancel(ctx), "../../build/bin/cluster", command, "kube-apiserver", "--name", name).CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
+		run(context.WithoutCancel(ctx), "build/bin/cluster", command, "kube-apiserver", "--name", clusterName())
 	}
 	signal("freeze")
 	defer signal("thaw")

@@ -56,11 +56,17 @@ var _ = Describe("The module", Serial, Ordered, func() {
 func leavesNoTrace(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("gone"))
-	// Pods take a moment longer than their Deployments.
+	namesNothing(ctx, leftover)
+}
+
+// namesNothing waits until no object's name matches the pattern. Pods take a
+// moment longer than their Deployments.
+func namesNothing(ctx context.Context, pattern string) {
+	GinkgoHelper()
 	Eventually(func() (string, error) {
 		output, err := exec.CommandContext(ctx, "kubectl", "get", kinds, "-A", "-o", "name").CombinedOutput()
 		return string(output), err
-	}).WithTimeout(ready).WithPolling(time.Second).ShouldNot(MatchRegexp(leftover))
+	}).WithTimeout(ready).WithPolling(time.Second).ShouldNot(MatchRegexp(pattern))
 }
 
 // state is the Serverless resource's state, or "gone".

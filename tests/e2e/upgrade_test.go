@@ -3,8 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -18,8 +16,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 )
 
-// upgrade labels what runs on a cluster with the former version, of which
-// UPGRADE_CLUSTER is the name.
+// upgrade labels what runs on a cluster with the former version.
 const upgrade = "upgrade"
 
 var _ = Describe("An installation of the former version", Ordered, Label(upgrade), func() {
@@ -55,10 +52,7 @@ var _ = Describe("An installation of the former version", Ordered, Label(upgrade
 	})
 
 	It("becomes the present one, while its Functions serve and keep what they have", func(ctx SpecContext) {
-		command := exec.CommandContext(ctx, "build/bin/local", "--name", os.Getenv("UPGRADE_CLUSTER"), "up")
-		command.Dir = "../.."
-		output, err := command.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
+		run(ctx, "build/bin/local", "--name", clusterName(), "up")
 		Expect(controllerImage(ctx)).NotTo(Equal(formerController))
 		Expect(state(ctx, module)()).To(Equal("Ready"))
 		for _, fn := range []*v1alpha2.Function{plain, dependent} {
