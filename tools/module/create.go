@@ -98,17 +98,26 @@ func create(ctx context.Context, output io.Writer, opts createOptions) error {
 	return err
 }
 
-// assemble renders the parts of the module.
-func assemble(config *moduleconfig.Config, source source, opts createOptions) (*bundle.Module, error) {
-	text, err := manifest.Render(manifest.Options{Config: opts.kustomization, Registry: opts.images, Tag: config.Version})
+// renderManifest returns the operator's manifest, its objects, and the images in them.
+func renderManifest(opts manifest.Options) (text []byte, objects []*unstructured.Unstructured, images []string, err error) {
+	text, err = manifest.Render(opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	objects, err := manifest.Parse(text)
+	objects, err = manifest.Parse(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	workloads, err := manifest.Workloads(objects)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return text, objects, manifest.Images(workloads), nil
+}
+
+// assemble renders the parts of the module.
+func assemble(config *moduleconfig.Config, source source, opts createOptions) (*bundle.Module, error) {
+	text, objects, images, err := renderManifest(manifest.Options{Config: opts.kustomization, Registry: opts.images, Tag: config.Version})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +132,7 @@ func assemble(config *moduleconfig.Config, source source, opts createOptions) (*
 	if module.Registry == "" {
 		module.Registry = opts.images
 	}
-	for _, reference := range manifest.Images(workloads) {
+	for _, reference := range images {
 		digest, found := digests[imageName(reference)]
 		if !found && opts.digests != "" {
 			return nil, fmt.Errorf("find digest of %s: %s has none for %s", reference, opts.digests, imageName(reference))

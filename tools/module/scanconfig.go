@@ -46,17 +46,9 @@ func scanConfigCommand() *cobra.Command {
 }
 
 func scanConfig(module string, opts manifest.Options) ([]byte, error) {
-	text, err := manifest.Render(opts)
+	_, _, images, err := renderManifest(opts)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := manifest.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	workloads, err := manifest.Workloads(objects)
-	if err != nil {
-		return nil, err
-	}
-	return scanconfig.Text(module, manifest.Images(workloads))
+	return scanconfig.Text(module, images)
 }
