@@ -111,16 +111,23 @@ MODULE := $(BUILD)/module
 module: $(BIN)/module ## Make the Kyma module in build/module (VERSION, IMG_REGISTRY, IMG_DIGESTS), and push it (MODULE_REGISTRY).
 	@$(BIN)/module create --output $(MODULE) --images "$(IMG_REGISTRY)" --version "$(VERSION)" --registry "$(MODULE_REGISTRY)" --digests "$(IMG_DIGESTS)"
 
+# A key in PEM: the private one to sign with, the public one to verify with; none: neither.
+KEY ?=
+
 .PHONY: module-verify
-module-verify: $(BIN)/module ## Read the module back, and check each rule that Kyma applies (VERSION, MODULE_REGISTRY).
-	@$(BIN)/module verify --version "$(VERSION)" $(if $(MODULE_REGISTRY),--registry "$(MODULE_REGISTRY)",--layout $(MODULE)/oci)
+module-verify: $(BIN)/module ## Read the module back, and check each rule that Kyma applies, and its signature (VERSION, MODULE_REGISTRY, KEY).
+	@$(BIN)/module verify --version "$(VERSION)" --key "$(KEY)" $(if $(MODULE_REGISTRY),--registry "$(MODULE_REGISTRY)",--layout $(MODULE)/oci)
+
+.PHONY: module-sign
+module-sign: $(BIN)/module ## Sign the module, and the images of IMG_DIGESTS, as cosign does (VERSION, MODULE_REGISTRY, KEY).
+	@$(BIN)/module sign --version "$(VERSION)" --key "$(KEY)" --registry "$(MODULE_REGISTRY)" --images "$(IMG_DIGESTS)"
 
 # Platforms of a release.
 PLATFORMS ?= linux/amd64,linux/arm64
 
 .PHONY: release
-release: $(BIN)/module $(BIN)/images ## Publish VERSION to IMG_REGISTRY from a commit with its tag: images, bundle, assets, checksums.
-	@$(BIN)/module release "$(VERSION)" --registry "$(IMG_REGISTRY)" --platform "$(PLATFORMS)"
+release: $(BIN)/module $(BIN)/images ## Publish VERSION to IMG_REGISTRY from a commit with its tag: images, bundle, assets, checksums; signed with KEY.
+	@$(BIN)/module release "$(VERSION)" --registry "$(IMG_REGISTRY)" --platform "$(PLATFORMS)" --key "$(KEY)"
 
 .PHONY: release-dry-run
 release-dry-run: $(BIN)/module $(BIN)/images ## Do what release does, with a registry of its own and for this machine only.

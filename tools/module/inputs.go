@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // source is what the module is made from.
@@ -34,23 +36,35 @@ func (s source) complete(ctx context.Context) (source, error) {
 	return source{hash, created}, nil
 }
 
-// readDigests reads lines NAME REFERENCE@DIGEST; none for no file.
+// readDigests reads the digests of images by their names; none for no file.
 func readDigests(file string) (map[string]string, error) {
+	images, err := readImages(file)
 	digests := map[string]string{}
+	for _, image := range images {
+		digests[path.Base(image.RepositoryStr())] = image.DigestStr()
+	}
+	return digests, err
+}
+
+// readImages reads what the images program prints: lines NAME REFERENCE@DIGEST.
+func readImages(file string) ([]name.Digest, error) {
 	if file == "" {
-		return digests, nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read digests of images: %w", err)
 	}
+	var images []name.Digest
 	for line := range strings.Lines(string(text)) {
-		name, reference, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if _, digest, found := strings.Cut(reference, "@"); found {
-			digests[name] = digest
+		_, reference, _ := strings.Cut(strings.TrimSpace(line), " ")
+		image, err := name.NewDigest(reference)
+		if err != nil {
+			return nil, fmt.Errorf("read digests of images: %s has %q: %w; give it what the images program prints", file, strings.TrimSpace(line), err)
 		}
+		images = append(images, image)
 	}
-	return digests, nil
+	return images, nil
 }
 
 // imageName is a reference's last part, without tag.

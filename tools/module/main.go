@@ -27,6 +27,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(createCommand(), verifyCommand(), scanConfigCommand(), releaseCommand())
+	root.AddCommand(createCommand(), verifyCommand(), signCommand(), scanConfigCommand(), releaseCommand())
 	return root
 }

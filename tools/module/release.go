@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"kyma-project.io/serverless/internal/conformance"
 	"kyma-project.io/serverless/internal/moduleconfig"
 	"kyma-project.io/serverless/internal/release"
+	"kyma-project.io/serverless/internal/signature"
 )
 
 const (
@@ -26,6 +28,7 @@ type releaseOptions struct {
 	create    createOptions
 	changelog string
 	program   string
+	keyFile   string
 	platforms []string
 	dryRun    bool
 }
@@ -38,7 +41,7 @@ func releaseCommand() *cobra.Command {
 		Long: `Takes a commit with the version's tag and without changes, and a section of the
 changelog with the version's name. Builds the images, pushes them and the bundle
 to the registry, reads the bundle back, and writes the assets with their
-checksums. A dry run pushes to a registry of its own, which is gone afterwards,
+checksums. With a key it signs images and bundle. A dry run pushes to a registry of its own, which is gone afterwards,
 and takes any commit, and what is not released yet of the changelog.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -55,6 +58,7 @@ and takes any commit, and what is not released yet of the changelog.`,
 	flags.StringVar(&opts.changelog, "changelog", "CHANGELOG.md", "The changelog.")
 	flags.StringVar(&opts.program, "images-program", "build/bin/images", "The program that builds images.")
 	flags.StringSliceVar(&opts.platforms, "platform", nil, "Platforms of the images; default: that of this machine.")
+	flags.StringVar(&opts.keyFile, "key", "", "File with the private key to sign bundle and images with; empty: they are not signed.")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "Publish to a registry of its own.")
 	return command
 }
@@ -67,6 +71,12 @@ func publishRelease(ctx context.Context, output io.Writer, opts releaseOptions) 
 	notes, err := checkRelease(ctx, opts)
 	if err != nil {
 		return err
+	}
+	var key *ecdsa.PrivateKey
+	if opts.keyFile != "" {
+		if key, err = signature.ReadPrivateKey(opts.keyFile); err != nil {
+			return err
+		}
 	}
 	if opts.dryRun {
 		local, err := startRegistry(ctx)
@@ -97,18 +107,39 @@ func publishRelease(ctx context.Context, output io.Writer, opts releaseOptions) 
 	if err := create(ctx, output, opts.create); err != nil {
 		return err
 	}
-	from, component, _, err := published{config: opts.create.config, registry: opts.create.registry}.open()
-	if err != nil {
-		return err
+	at := published{config: opts.create.config, version: version, registry: opts.create.registry}
+	if key != nil {
+		if err := signAll(ctx, output, at, opts.create.digests, key); err != nil {
+			return err
+		}
 	}
-	if err := conformance.Check(ctx, from, component, version); err != nil {
-		return fmt.Errorf("read the bundle back:\n%w", err)
+	if err := readBack(ctx, at, key); err != nil {
+		return err
 	}
 	if err := release.WriteChecksums(opts.create.output); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(output, "%s is published; its assets are in %s\n", version, opts.create.output)
 	return err
+}
+
+// readBack checks what is published, as those do who consume it.
+func readBack(ctx context.Context, at published, key *ecdsa.PrivateKey) error {
+	from, component, version, err := at.open()
+	if err != nil {
+		return err
+	}
+	if err := conformance.Check(ctx, from, component, version); err != nil {
+		return fmt.Errorf("read the bundle back:\n%w", err)
+	}
+	if key == nil {
+		return nil
+	}
+	artifact, err := from.Resolve(ctx, version)
+	if err != nil {
+		return fmt.Errorf("read the bundle back: %w", err)
+	}
+	return signature.Verify(ctx, from, artifact, &key.PublicKey)
 }
 
 // checkRelease returns the release notes.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 	"kyma-project.io/serverless/internal/bundle"
 	"kyma-project.io/serverless/internal/conformance"
 	"kyma-project.io/serverless/internal/moduleconfig"
+	"kyma-project.io/serverless/internal/signature"
 )
 
 // published names a bundle and where it is.
@@ -22,9 +25,10 @@ type published struct {
 
 func verifyCommand() *cobra.Command {
 	var at published
+	var keyFile string
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Read a bundle back, and check each rule that its consumers apply",
+		Short: "Read a bundle back, and check each rule that its consumers apply, and its signature",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			from, component, version, err := at.open()
@@ -35,7 +39,10 @@ func verifyCommand() *cobra.Command {
 				return fmt.Errorf("%s:%s breaks rules:\n%w", component, version, err)
 			}
 			fmt.Fprintf(command.OutOrStdout(), "%s:%s keeps to all rules\n", component, version)
-			return nil
+			if keyFile == "" {
+				return nil
+			}
+			return verifySignature(command.Context(), command.OutOrStdout(), from, component, version, keyFile)
 		},
 	}
 	flags := command.Flags()
@@ -43,7 +50,24 @@ func verifyCommand() *cobra.Command {
 	flags.StringVar(&at.version, "version", "", "The bundle's version; default: that of the configuration.")
 	flags.StringVar(&at.registry, "registry", "", "Registry of the bundle, as HOST[:PORT][/PATH].")
 	flags.StringVar(&at.layout, "layout", "", "OCI layout directory of the bundle, in place of a registry.")
+	flags.StringVar(&keyFile, "key", "", "File with the public key that the bundle has to be signed with; empty: its signature is not looked at.")
 	return command
+}
+
+func verifySignature(ctx context.Context, output io.Writer, from oras.ReadOnlyTarget, component, version, keyFile string) error {
+	key, err := signature.ReadPublicKey(keyFile)
+	if err != nil {
+		return err
+	}
+	artifact, err := from.Resolve(ctx, version)
+	if err != nil {
+		return fmt.Errorf("find %s:%s: %w", component, version, err)
+	}
+	if err := signature.Verify(ctx, from, artifact, key); err != nil {
+		return fmt.Errorf("%s:%s: %w", component, version, err)
+	}
+	_, err = fmt.Fprintf(output, "%s:%s is signed with %s\n", component, version, keyFile)
+	return err
 }
 
 func (p published) open() (from oras.GraphTarget, component, version string, err error) {
