@@ -155,6 +155,24 @@ func (w *functionWorld) fetch(ctx context.Context, job *batchv1.Job) {
 	w.succeed(ctx, Default, job)
 }
 
+// output runs a container of the Job that is the builder on this machine, and
+// returns a file of the workspace.
+func (w *functionWorld) output(ctx context.Context, job *batchv1.Job, container corev1.Container, file string) string {
+	GinkgoHelper()
+	workspace, pushing := GinkgoT().TempDir(), GinkgoT().TempDir()
+	defer w.mountToken(ctx, job, pushing)()
+	local := strings.NewReplacer("=/push-credentials", "="+pushing, "=/workspace", "="+workspace, "$$", "$")
+	var args []string
+	for _, argument := range container.Args {
+		args = append(args, local.Replace(argument))
+	}
+	log, err := exec.CommandContext(ctx, builder(), args...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(log))
+	text, err := os.ReadFile(filepath.Join(workspace, file))
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
 // mount writes a Secret's keys to files.
 func (w *functionWorld) mount(ctx context.Context, name client.ObjectKey, directory string) {
 	GinkgoHelper()

@@ -61,6 +61,22 @@ func functionGitSpecs(w *functionWorld) {
 		w.becomesReady(ctx, fn)
 	})
 
+	It("installs by the lock file of the directory, which the install gets without credentials", func(ctx SpecContext) {
+		host := newGitHost("", "")
+		host.commit("main", map[string]string{"handler.js": "1", "package.json": `{"dependencies": {"ms": "2"}}`, "package-lock.json": `{"packages": {}}`})
+		fn := ofRepository(w.newNamespace(ctx), "locked", host.url, "main", "/")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.fetch(ctx, w.activeJob(ctx, fn.Namespace))
+		install := w.activeJob(ctx, fn.Namespace)
+		containers := install.Spec.Template.Spec.InitContainers
+		Expect(containers).To(HaveExactElements(HaveField("Name", "lock"), HaveField("Name", "install")))
+		Expect(containers[1].Command[2]).To(ContainSubstring("npm ci "))
+		Expect(containers[1].VolumeMounts).NotTo(ContainElement(HaveField("Name", "push-credentials")))
+		Expect(w.output(ctx, install, containers[0], "package-lock.json")).To(Equal(`{"packages":{}}`))
+		w.finish(ctx, install)
+		w.becomesReady(ctx, fn)
+	})
+
 	It("picks up a new commit, fetches none twice, and rolls out only what concerns the directory", func(ctx SpecContext) {
 		host := newGitHost("", "")
 		host.commit("main", map[string]string{"a/handler.js": "1"})

@@ -24,6 +24,7 @@ type fetching struct {
 	to                                  string
 	sourceFile                          string
 	dependenciesFile, emptyDependencies string
+	lockFiles                           []string
 }
 
 func runFetch(ctx context.Context, args []string) error {
@@ -38,6 +39,7 @@ func runFetch(ctx context.Context, args []string) error {
 	flags.StringVar(&f.sourceFile, "source-file", "", "file that there has to be")
 	flags.StringVar(&f.dependenciesFile, "dependencies-file", "", "file that lists the dependencies")
 	flags.StringVar(&f.emptyDependencies, "empty-dependencies", "", "what to write to the dependencies file if there is none")
+	flags.StringArrayVar(&f.lockFiles, "lock-file", nil, "file that fixes the dependencies, if it is there; may be repeated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -84,6 +86,9 @@ func (f *fetching) complete() error {
 		return fmt.Errorf("commit %s has no file %s in directory %s; add it, or correct spec.source.gitRepository.baseDir",
 			f.checkout.Commit, f.sourceFile, f.checkout.BaseDir)
 	}
+	if err := f.checkLocks(root); err != nil {
+		return err
+	}
 	text, err := root.ReadFile(f.dependenciesFile)
 	if errors.Is(err, fs.ErrNotExist) && f.emptyDependencies != "" {
 		return root.WriteFile(f.dependenciesFile, []byte(f.emptyDependencies), 0o644)
@@ -94,6 +99,24 @@ func (f *fetching) complete() error {
 	if len(text) > source.MaxDependencies {
 		return fmt.Errorf("%s of %d bytes is more than the %d that a build takes; list fewer dependencies",
 			f.dependenciesFile, len(text), source.MaxDependencies)
+	}
+	return nil
+}
+
+// checkLocks refuses lock files that the installer could not be given.
+func (f *fetching) checkLocks(root *os.Root) error {
+	for _, file := range f.lockFiles {
+		info, err := root.Lstat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("look at lock file: %w", err)
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is not a regular file; put the file itself into directory %s", file, f.checkout.BaseDir)
+		case info.Size() > source.MaxLock:
+			return fmt.Errorf("%s of %d MiB is larger than the %d MiB that a build takes; list fewer dependencies, or leave it out",
+				file, info.Size()>>20, source.MaxLock>>20)
+		}
 	}
 	return nil
 }

@@ -10,12 +10,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/source"
 	"kyma-project.io/serverless/tests/gitserver"
 )
 
 // What is fetched is pushed as the controller finds it.
 func TestFetchAndPushPublishASource(t *testing.T) {
-	url, commit := repository(t, map[string]string{"orders/handler.js": "1", "orders/package.json": `{"dependencies": {"ms": "2.1.3"}}`})
+	lock := `{"name":"orders","packages":{"":{"name":"orders"},"node_modules/ms":{"version":"2.1.3"}}}`
+	url, commit := repository(t, map[string]string{
+		"orders/handler.js": "1", "orders/package.json": `{"dependencies": {"ms": "2.1.3"}}`, "orders/package-lock.json": lock,
+	})
 	server := httptest.NewServer(registry.New())
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
@@ -27,11 +31,12 @@ func TestFetchAndPushPublishASource(t *testing.T) {
 	}
 	root := filepath.Join(t.TempDir(), "source")
 	fetch := []string{"fetch", "--url=" + url, "--commit=" + commit, "--base-dir=/orders", "--to=" + root, "--auth-type=basic", "--auth-dir=" + credentials,
-		"--source-file=handler.js", "--dependencies-file=package.json", "--empty-dependencies={}"}
+		"--source-file=handler.js", "--dependencies-file=package.json", "--empty-dependencies={}", "--lock-file=npm-shrinkwrap.json", "--lock-file=package-lock.json"}
 	if err := run(t.Context(), fetch); err != nil {
 		t.Fatal(err)
 	}
-	push := []string{"push", "--root=" + root, "--entry=.", "--directory=/function", "--dependencies-file=package.json", "--to=" + host + "/shop.dependencies:1", "--plain-http"}
+	push := []string{"push", "--root=" + root, "--entry=.", "--directory=/function", "--dependencies-file=package.json", "--to=" + host + "/shop.dependencies:1", "--plain-http",
+		"--lock-file=npm-shrinkwrap.json", "--lock-file=package-lock.json"}
 	if err := run(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +51,21 @@ func TestFetchAndPushPublishASource(t *testing.T) {
 	if found.Dependencies != `{"dependencies": {"ms": "2.1.3"}}` || !strings.HasPrefix(found.Content, "sha256:") {
 		t.Errorf("dependencies %q, content %q", found.Dependencies, found.Content)
 	}
+	if want := source.LockOf("package-lock.json", []byte(lock)).String(); found.Lock != want {
+		t.Errorf("lock %q, want %q", found.Lock, want)
+	}
+	taken := filepath.Join(t.TempDir(), "package-lock.json")
+	take := []string{"lock", "--from=" + host + "/shop.dependencies:1", "--file=/function/package-lock.json", "--to=" + taken, "--plain-http"}
+	if err := run(t.Context(), take); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(taken); err != nil || string(text) != `{"packages":{"":{},"node_modules/ms":{"version":"2.1.3"}}}` {
+		t.Errorf("took %s, %v", text, err)
+	}
+	take[2] = "--file=/function/none"
+	if err := run(t.Context(), take); err == nil || !strings.Contains(err.Error(), "it has no such file") {
+		t.Errorf("got %v", err)
+	}
 	if none, err := client.FindSource(t.Context(), "shop.dependencies", "2"); none != nil || err != nil {
 		t.Errorf("%v, %v; want nothing", none, err)
 	}
@@ -53,7 +73,8 @@ func TestFetchAndPushPublishASource(t *testing.T) {
 
 // The message becomes the condition of the Function.
 func TestFetchSaysWhatIsMissing(t *testing.T) {
-	url, commit := repository(t, map[string]string{"orders/handler.js": "1", "large/handler.js": "1", "large/package.json": strings.Repeat(" ", 200<<10)})
+	url, commit := repository(t, map[string]string{"orders/handler.js": "1", "large/handler.js": "1", "large/package.json": strings.Repeat(" ", 200<<10),
+		"locked/handler.js": "1", "locked/package-lock.json/a": "a directory", "heavy/handler.js": "1", "heavy/package-lock.json": strings.Repeat(" ", 11<<20)})
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -62,6 +83,8 @@ func TestFetchSaysWhatIsMissing(t *testing.T) {
 		"the Secret":         {[]string{"--base-dir=/", "--auth-type=basic", "--auth-dir=" + t.TempDir()}, "it has neither the key username nor"},
 		"the handler":        {[]string{"--base-dir=/"}, "has no file handler.js in directory /; add it, or correct"},
 		"room for packages":  {[]string{"--base-dir=/large"}, "package.json of 204800 bytes is more than"},
+		"a file as the lock": {[]string{"--base-dir=/locked", "--lock-file=package-lock.json"}, "package-lock.json is not a regular file; put the file itself into directory /locked"},
+		"a lighter lock":     {[]string{"--base-dir=/heavy", "--lock-file=package-lock.json"}, "package-lock.json of 11 MiB is larger than the 10 MiB that a build takes"},
 		"a directory to use": {[]string{"--base-dir=/none"}, "has no directory /none"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 // The builder runs in build Jobs only. Its command fetch gets the files of a
 // Git commit; push publishes what that or an installer left in a directory as
-// a layer in the registry.
+// a layer in the registry; lock takes the lock file out of such a layer.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/image"
+	"kyma-project.io/serverless/internal/source"
 )
 
 func main() {
@@ -39,10 +40,12 @@ func run(ctx context.Context, args []string) error {
 			return runPush(ctx, args[1:])
 		case "fetch":
 			return runFetch(ctx, args[1:])
+		case "lock":
+			return runLock(ctx, args[1:])
 		}
 	}
 	return fmt.Errorf("usage: builder push --root DIR --entry NAME --directory DIR --to REFERENCE, " +
-		"or builder fetch --url URL --commit ID --base-dir DIR --to DIR")
+		"or builder fetch --url URL --commit ID --base-dir DIR --to DIR, or builder lock --from REFERENCE --file PATH --to FILE")
 }
 
 func runPush(ctx context.Context, args []string) error {
@@ -52,6 +55,7 @@ func runPush(ctx context.Context, args []string) error {
 	directory := flags.String("directory", "", "directory of the image where the entries go")
 	to := flags.String("to", "", "image reference to push the layer to")
 	dependencies := flags.String("dependencies-file", "", "file below root whose text labels the image")
+	locks := flags.StringArray("lock-file", nil, "file below root that fixes dependencies: the first that is there labels the image; may be repeated")
 	token := flags.String("token-file", "", "file with the token to log in with; if empty, the Docker configuration has credentials")
 	plainHTTP := flags.Bool("plain-http", false, "allow a registry without TLS")
 	if err := flags.Parse(args); err != nil {
@@ -59,11 +63,14 @@ func runPush(ctx context.Context, args []string) error {
 	}
 	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP, TokenFile: *token}
 	if *dependencies != "" {
-		text, err := readDependencies(*root, *dependencies)
+		text, err := readFile(*root, *dependencies)
 		if err != nil {
 			return err
 		}
 		target.Labels = map[string]string{image.DependenciesLabel: text}
+		if err := labelLock(target.Labels, *root, *locks); err != nil {
+			return err
+		}
 	}
 	return push(ctx, *root, *entries, *directory, target)
 }
@@ -80,9 +87,44 @@ func push(ctx context.Context, root string, entries []string, directory string, 
 	return nil
 }
 
-// readDependencies reads a file that may be missing, and that may be a link
-// within root.
-func readDependencies(root, file string) (string, error) {
+// labelLock adds the label of the first lock file that is there.
+func labelLock(labels map[string]string, root string, files []string) error {
+	for _, file := range files {
+		text, err := readFile(root, file)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			labels[image.LockLabel] = source.LockOf(file, []byte(text)).String()
+			return nil
+		}
+	}
+	return nil
+}
+
+// runLock gets a lock file that push put into a layer, for the installer.
+func runLock(ctx context.Context, args []string) error {
+	flags := pflag.NewFlagSet("builder lock", pflag.ContinueOnError)
+	from := flags.String("from", "", "image reference to take the file from")
+	name := flags.String("file", "", "absolute path of the file in the image")
+	to := flags.String("to", "", "file to write")
+	token := flags.String("token-file", "", "file with the token to log in with; if empty, the Docker configuration has credentials")
+	plainHTTP := flags.Bool("plain-http", false, "allow a registry without TLS")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	text, err := image.Target{Reference: *from, PlainHTTP: *plainHTTP, TokenFile: *token}.PullFile(ctx, *name, source.MaxLock)
+	if err != nil {
+		return fmt.Errorf("pull %s of %s: %w", *name, *from, err)
+	}
+	if err := os.WriteFile(*to, source.CanonicalLock(text), 0o644); err != nil {
+		return fmt.Errorf("write lock file: %w", err)
+	}
+	return nil
+}
+
+// readFile reads a file that may be missing, and that may be a link within root.
+func readFile(root, file string) (string, error) {
 	directory, err := os.OpenRoot(root)
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", root, err)
@@ -90,7 +132,7 @@ func readDependencies(root, file string) (string, error) {
 	defer directory.Close()
 	text, err := directory.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read dependencies: %w", err)
+		return "", fmt.Errorf("read %s: %w", file, err)
 	}
 	return string(text), nil
 }

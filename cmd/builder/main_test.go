@@ -47,7 +47,7 @@ func TestPushSaysWhatFailed(t *testing.T) {
 		want string
 	}{
 		"no command":        {nil, "usage: builder push"},
-		"another command":   {[]string{"pull"}, "usage: builder push"},
+		"another command":   {[]string{"fly"}, "usage: builder push"},
 		"nothing installed": {arguments("--root="+t.TempDir(), "--entry=node_modules", "--to="+host+"/a:1", "--plain-http"), "node_modules"},
 		"no reference":      {arguments("--to="), "parse image reference"},
 	} {

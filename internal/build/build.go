@@ -20,8 +20,9 @@ type Plan struct {
 	Image string
 	// Dependencies is the tag of the dependency layer; empty if none is needed.
 	Dependencies string
-	// Manifest is what to install for it.
+	// Manifest is what to install for it, Lock what fixes that.
 	Manifest source.Manifest
+	Lock     source.Lock
 }
 
 // NewPlan keys the build of the source on the base. The package registry's
@@ -31,11 +32,15 @@ func NewPlan(src source.Source, rt runtime.Runtime, base image.Base, packageRegi
 		return Plan{}, fmt.Errorf("dependencies of %d bytes are more than the %d that a build takes; list fewer of them",
 			len(src.Dependencies), source.MaxDependencies)
 	}
-	plan := Plan{Manifest: src.Dependencies}
+	plan := Plan{Manifest: src.Dependencies, Lock: src.Lock}
 	platform := image.Platform().String()
 	if len(src.Dependencies) > 0 {
-		plan.Dependencies = image.Key(image.LayerFormat, platform, base.ABI, rt.Install, strings.Join(rt.Installed, " "),
-			string(src.Dependencies), configKey(packageRegistry))
+		inputs := []string{image.LayerFormat, platform, base.ABI, rt.Install, strings.Join(rt.Installed, " "),
+			string(src.Dependencies), configKey(packageRegistry)}
+		if src.Lock.File != "" {
+			inputs = append(inputs, rt.InstallLocked, src.Lock.String())
+		}
+		plan.Dependencies = image.Key(inputs...)
 	}
 	plan.Image = image.Key(image.LayerFormat, platform, base.Digest, plan.Dependencies, src.Digest())
 	return plan, nil

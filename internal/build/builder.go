@@ -186,7 +186,7 @@ func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attem
 		// Its layer was lost since.
 		return b.startJob(ctx, in.Function, attempt(1), time.Now(), job)
 	case Failed:
-		return b.retry(ctx, in.Function, job, attempt)
+		return b.retry(ctx, in, job, attempt)
 	}
 	if updated, err := b.updateLabels(ctx, in.Function, job, attempt(Attempt(job)).Labels); updated != nil || err != nil {
 		return updated, err
@@ -211,18 +211,18 @@ type jobOf func(attempt int) *batchv1.Job
 
 // retry starts the failed Job anew, after a while. The failed one stays until
 // another may take its place: it has the number of attempts.
-func (b *Builder) retry(ctx context.Context, fn *v1alpha2.Function, job *batchv1.Job, next jobOf) (*Result, error) {
+func (b *Builder) retry(ctx context.Context, in Request, job *batchv1.Job, next jobOf) (*Result, error) {
 	attempt := Attempt(job)
 	pods, err := b.pods(ctx, job)
 	if err != nil {
 		return nil, err
 	}
-	failure := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods))
+	failure := fmt.Sprintf("Job %s failed, it will be re-run: %s", job.Name, FailureReason(job, pods, Packages{Secret: b.PackageRegistrySecret, Config: in.PackageRegistry}))
 	due := EndedAt(job).Add(RetryAfter(attempt))
 	if wait := time.Until(due); wait > 0 {
 		return &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, failure), RetryAfter: wait}, nil
 	}
-	result, err := b.startJob(ctx, fn, next(attempt+1), due, job)
+	result, err := b.startJob(ctx, in.Function, next(attempt+1), due, job)
 	if err != nil {
 		return nil, err
 	}
@@ -237,9 +237,14 @@ func (b *Builder) retry(ctx context.Context, fn *v1alpha2.Function, job *batchv1
 
 func (b *Builder) installJob(in Request, plan Plan, images jobImages, attempt int) *batchv1.Job {
 	in.Runtime.Image = images.runtime
+	cache := repository.Dependencies(in.Function.Namespace)
+	var sourceReference string
+	if plan.Lock.File != "" {
+		sourceReference = in.Registry.PushReference(cache, SourceKey(in.Source.Revision, in.Runtime))
+	}
 	return Job(JobInput{
 		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
-		Target:    in.Registry.PushReference(repository.Dependencies(in.Function.Namespace), plan.Dependencies),
+		Target: in.Registry.PushReference(cache, plan.Dependencies), Source: sourceReference,
 		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }

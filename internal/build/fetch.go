@@ -19,8 +19,9 @@ import (
 // SourceKey is the tag of a revision's published files. A commit's files never
 // change, so no commit is fetched twice into a namespace.
 func SourceKey(revision *source.Revision, rt runtime.Runtime) string {
-	return image.Key("source", image.LayerFormat, rt.FunctionDir, rt.SourceFile, rt.DependenciesFile, emptyDependencies(rt),
-		revision.URL, revision.Commit, revision.BaseDir)
+	inputs := []string{"source", image.LayerFormat, rt.FunctionDir, rt.SourceFile, rt.DependenciesFile, emptyDependencies(rt),
+		revision.URL, revision.Commit, revision.BaseDir}
+	return image.Key(append(inputs, rt.LockFiles...)...)
 }
 
 // fetched completes a source that is in Git by what its commit holds. The
@@ -38,7 +39,7 @@ func (b *Builder) fetched(ctx context.Context, in Request) (Request, *image.Publ
 		waiting, err := b.fetch(ctx, in, tag)
 		return in, nil, waiting, err
 	}
-	in.Source, err = in.Source.Fetched(published.Content, published.Dependencies, in.Runtime)
+	in.Source, err = in.Source.Fetched(published.Content, published.Dependencies, published.Lock, in.Runtime)
 	if err != nil {
 		b.Forget(ctx, client.ObjectKeyFromObject(in.Function))
 		return in, nil, &Result{Condition: condition(corev1.ConditionFalse, v1alpha2.ReasonJobFailed, err.Error())}, nil

@@ -60,7 +60,7 @@ func FetchJob(in FetchInput) *batchv1.Job {
 			// Without the Secret, the fetch says so; the Pod would wait for it in silence.
 			Secret: &corev1.SecretVolumeSource{SecretName: auth.SecretName, Optional: ptr.To(true)}}})
 	}
-	pod := publishingPod(in.JobConfig, in.Resources, fetch, pushSourceArgs(in), in.ByToken, volumes...)
+	pod := publishingPod(in.JobConfig, in.Resources, []corev1.Container{fetch}, pushSourceArgs(in), in.ByToken, volumes...)
 	return newJob(in.Function, in.Tag, in.Attempt, pod)
 }
 
@@ -77,6 +77,7 @@ func fetchArgs(in FetchInput) []string {
 		"--source-file=" + in.Runtime.SourceFile,
 		"--dependencies-file=" + in.Runtime.DependenciesFile, "--empty-dependencies=" + emptyDependencies(in.Runtime),
 	}
+	args = append(args, lockArgs(in.Runtime)...)
 	if auth := in.Function.Spec.Source.GitRepository.Auth; auth != nil {
 		args = append(args, "--auth-type="+string(auth.Type), "--auth-dir="+gitCreds)
 	}
@@ -91,8 +92,17 @@ func pushSourceArgs(in FetchInput) []string {
 		"push", "--root=" + fetchedDir, "--entry=.", "--directory=" + in.Runtime.FunctionDir,
 		"--dependencies-file=" + in.Runtime.DependenciesFile, "--to=" + in.Target,
 	}
+	args = append(args, lockArgs(in.Runtime)...)
 	if in.PlainHTTP {
 		args = append(args, "--plain-http")
+	}
+	return args
+}
+
+func lockArgs(rt runtime.Runtime) []string {
+	var args []string
+	for _, file := range rt.LockFiles {
+		args = append(args, "--lock-file="+file)
 	}
 	return args
 }

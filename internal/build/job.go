@@ -57,7 +57,9 @@ type JobInput struct {
 	Resources       corev1.ResourceRequirements
 	PackageRegistry map[string][]byte
 	// Target is the image reference that the layer is pushed to.
-	Target    string
+	Target string
+	// Source is the image reference of the published source, which has the lock file.
+	Source    string
 	PlainHTTP bool
 	// ByToken has the Job push with a token of its Pod, not with credentials.
 	ByToken bool
@@ -95,8 +97,8 @@ func JobName(function, tag string) string {
 }
 
 // Job installs the dependencies in the runtime's own image as the Function's
-// user, and then publishes what was installed as a layer. Only the second
-// container sees the credential to push, and neither an API token
+// user, and then publishes what was installed as a layer. Only the builder
+// sees the credential to push, and nobody an API token
 // (design: the way of a Function, 4).
 func Job(in JobInput) *batchv1.Job {
 	return newJob(in.Function, in.Plan.Dependencies, in.Attempt, podSpec(in))
@@ -149,12 +151,12 @@ func podAnnotations() map[string]string {
 }
 
 func podSpec(in JobInput) corev1.PodSpec {
-	return publishingPod(in.JobConfig, in.Resources, corev1.Container{
+	install := corev1.Container{
 		Name:            "install",
 		Image:           in.Runtime.Image,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		WorkingDir:      workspace,
-		Command:         []string{"/bin/sh", "-ec", installScript(in.Runtime)},
+		Command:         []string{"/bin/sh", "-ec", installScript(in)},
 		Env:             installEnv(in),
 		Resources:       in.Resources,
 		SecurityContext: workload.RestrictedContainer(),
@@ -165,39 +167,62 @@ func podSpec(in JobInput) corev1.PodSpec {
 			{Name: "tmp", MountPath: "/tmp"},
 			{Name: "package-registry", MountPath: packageCreds, ReadOnly: true},
 		},
-	}, pushArgs(in), in.ByToken, corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
+	}
+	before := []corev1.Container{install}
+	if in.Plan.Lock.File != "" {
+		before = []corev1.Container{lockContainer(in), install}
+	}
+	return publishingPod(in.JobConfig, in.Resources, before, pushArgs(in), in.ByToken, corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
 		Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}})
 }
 
-// publishingPod has the first container fill the workspace, and then the
-// builder publish what is there. Volumes are what the first needs besides.
-func publishingPod(config JobConfig, resources corev1.ResourceRequirements, first corev1.Container, push []string, byToken bool, volumes ...corev1.Volume) corev1.PodSpec {
+// lockContainer takes the lock file from the published source, which may be
+// larger than anything that a Pod's specification can hold. It has ended when
+// the first stranger's code runs.
+func lockContainer(in JobInput) corev1.Container {
+	file := in.Plan.Lock.File
+	args := []string{"lock", "--from=" + in.Source, "--file=" + path.Join(in.Runtime.FunctionDir, file), "--to=" + path.Join(workspace, file)}
+	if in.PlainHTTP {
+		args = append(args, "--plain-http")
+	}
+	return registryContainer(in.JobConfig, "lock", in.Resources, args, in.ByToken, corev1.VolumeMount{Name: "workspace", MountPath: workspace})
+}
+
+// registryContainer runs the builder with the credential to pull and push.
+func registryContainer(config JobConfig, name string, resources corev1.ResourceRequirements, args []string, byToken bool, mount corev1.VolumeMount) corev1.Container {
 	environment := config.environment(corev1.EnvVar{Name: "DOCKER_CONFIG", Value: pushCreds})
 	if byToken {
-		push = append(push, "--token-file="+path.Join(pushCreds, pushToken))
+		args = append(args, "--token-file="+path.Join(pushCreds, pushToken))
 		environment = config.environment()
 	}
+	return corev1.Container{
+		Name:                     name,
+		Image:                    config.BuilderImage,
+		ImagePullPolicy:          corev1.PullIfNotPresent,
+		Args:                     args,
+		Env:                      environment,
+		Resources:                resources,
+		SecurityContext:          workload.RestrictedContainer(),
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		VolumeMounts: []corev1.VolumeMount{
+			mount,
+			{Name: "push-credentials", MountPath: pushCreds, ReadOnly: true},
+		},
+	}
+}
+
+// publishingPod has the containers fill the workspace, one after the other, and
+// then the builder publish what is there. Volumes are what those need besides.
+func publishingPod(config JobConfig, resources corev1.ResourceRequirements, before []corev1.Container, push []string, byToken bool, volumes ...corev1.Volume) corev1.PodSpec {
 	return corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
 		ServiceAccountName:           config.ServiceAccount,
 		AutomountServiceAccountToken: ptr.To(false),
 		EnableServiceLinks:           ptr.To(false),
 		SecurityContext:              workload.RestrictedPod(),
-		InitContainers:               []corev1.Container{first},
-		Containers: []corev1.Container{{
-			Name:                     "push",
-			Image:                    config.BuilderImage,
-			ImagePullPolicy:          corev1.PullIfNotPresent,
-			Args:                     push,
-			Env:                      environment,
-			Resources:                resources,
-			SecurityContext:          workload.RestrictedContainer(),
-			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
-			VolumeMounts: []corev1.VolumeMount{
-				{Name: "workspace", MountPath: workspace, ReadOnly: true},
-				{Name: "push-credentials", MountPath: pushCreds, ReadOnly: true},
-			},
-		}},
+		InitContainers:               before,
+		Containers: []corev1.Container{registryContainer(config, "push", resources, push, byToken,
+			corev1.VolumeMount{Name: "workspace", MountPath: workspace, ReadOnly: true})},
 		Volumes: slices.Concat([]corev1.Volume{
 			{Name: "workspace", VolumeSource: scratch()},
 			{Name: "tmp", VolumeSource: scratch()},
@@ -228,8 +253,15 @@ func scratch() corev1.VolumeSource {
 	return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(diskLimit.DeepCopy())}}
 }
 
-func installScript(rt runtime.Runtime) string {
-	lines := []string{`printf '%s' "$DEPENDENCIES" > ` + rt.DependenciesFile, rt.Install}
+func installScript(in JobInput) string {
+	rt, install := in.Runtime, in.Runtime.Install
+	if in.Plan.Lock.File != "" {
+		install = rt.InstallLocked
+	}
+	if rt.Reasons != "" {
+		install += " || {\nfailed=$?\n" + rt.Reasons + "\nexit $failed\n}"
+	}
+	lines := []string{`printf '%s' "$DEPENDENCIES" > ` + rt.DependenciesFile, install}
 	for _, entry := range rt.Installed {
 		// An installer that had nothing to do leaves nothing. Not every image has mkdir.
 		lines = append(lines, "[ -d "+entry+" ] || mkdir "+entry)

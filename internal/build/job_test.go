@@ -20,6 +20,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/build"
 	"kyma-project.io/serverless/internal/runtime"
+	"kyma-project.io/serverless/internal/source"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -32,7 +33,12 @@ func TestJobOfABuild(t *testing.T) {
 	}
 	python.Plan.Manifest = []byte("requests==2.32.3\n")
 	python.PackageRegistry = map[string][]byte{"pip.conf": nil, "ca.crt": nil}
-	for golden, job := range map[string]*batchv1.Job{"testdata/job.yaml": job(t), "testdata/job-python.yaml": build.Job(python)} {
+	locked := jobInput(t)
+	locked.ByToken, locked.Source = true, "registry.local:5000/shop.dependencies:4567"
+	locked.Plan.Lock = source.Lock{File: "package-lock.json", Digest: "89ab"}
+	for golden, job := range map[string]*batchv1.Job{
+		"testdata/job.yaml": job(t), "testdata/job-python.yaml": build.Job(python), "testdata/job-locked.yaml": build.Job(locked),
+	} {
 		got, err := yaml.Marshal(job)
 		if err != nil {
 			t.Fatal(err)
@@ -85,6 +91,7 @@ func TestInstallSeesNoCredentialToPush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := jobInput(t)
 			in.ByToken = byToken
+			in.Plan.Lock.File = "package-lock.json"
 			spec := build.Job(in).Spec.Template.Spec
 			if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
 				t.Error("an API token is mounted")
@@ -100,7 +107,10 @@ func TestInstallSeesNoCredentialToPush(t *testing.T) {
 			if !pushes["push-credentials"] {
 				t.Fatal("no volume has the credential to push")
 			}
-			for _, mount := range spec.InitContainers[0].VolumeMounts {
+			if last := len(spec.InitContainers) - 1; spec.InitContainers[last].Name != "install" || last != 1 {
+				t.Fatalf("got containers %v", spec.InitContainers)
+			}
+			for _, mount := range spec.InitContainers[1].VolumeMounts {
 				if pushes[mount.Name] {
 					t.Errorf("install has the credential to push at %s", mount.MountPath)
 				}

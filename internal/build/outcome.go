@@ -77,8 +77,15 @@ func EndedAt(job *batchv1.Job) time.Time {
 // of the API names.
 const podEvicted = "Evicted"
 
+// Packages is where a build's packages come from.
+type Packages struct {
+	// Secret is the name of the Secret that configures it, Config its content.
+	Secret string
+	Config map[string][]byte
+}
+
 // FailureReason tells why a Job failed, from its Pods' last words.
-func FailureReason(job *batchv1.Job, pods []corev1.Pod) string {
+func FailureReason(job *batchv1.Job, pods []corev1.Pod, packages Packages) string {
 	for _, pod := range pods {
 		// What an evicted Pod's containers ended with says nothing of why.
 		if pod.Status.Reason == podEvicted {
@@ -87,7 +94,7 @@ func FailureReason(job *batchv1.Job, pods []corev1.Pod) string {
 		statuses := append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
 		for _, status := range statuses {
 			if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
-				return terminationReason(status.Name, ended)
+				return terminationReason(status.Name, ended, packages)
 			}
 		}
 	}
@@ -109,11 +116,11 @@ func PendingReason(pods []corev1.Pod) string {
 	return ""
 }
 
-func terminationReason(container string, ended *corev1.ContainerStateTerminated) string {
+func terminationReason(container string, ended *corev1.ContainerStateTerminated, packages Packages) string {
 	if ended.Reason == "OOMKilled" {
 		return fmt.Sprintf("%s ran out of memory; choose a larger profile in spec.resourceConfiguration.build", container)
 	}
-	if reason := lastWords(ended.Message); reason != "" {
+	if reason := lastWords(hide(ended.Message, secretsOf(packages.Config)), packages.Secret); reason != "" {
 		return reason
 	}
 	return fmt.Sprintf("%s ended with exit code %d", container, ended.ExitCode)
@@ -121,8 +128,9 @@ func terminationReason(container string, ended *corev1.ContainerStateTerminated)
 
 // lastWords picks from a log what explains a failure: the installer's own
 // error lines if there are any, and else the last lines.
-func lastWords(log string) string {
-	var errs, all []string
+func lastWords(log, registrySecret string) string {
+	var all []string
+	var npm npmLog
 	var pip pipLog
 	for line := range strings.Lines(log) {
 		line = strings.TrimSpace(line)
@@ -130,11 +138,10 @@ func lastWords(log string) string {
 			continue
 		}
 		all = append(all, line)
-		if text, found := strings.CutPrefix(line, "npm error"); found && strings.TrimSpace(text) != "" {
-			errs = append(errs, strings.TrimSpace(text))
-		}
+		npm.read(line)
 		pip.read(line)
 	}
+	errs := npm.words(registrySecret)
 	if len(errs) == 0 {
 		errs = pip.words()
 	}

@@ -30,8 +30,8 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	}{
 		"a package that does not exist": {
 			pods: []corev1.Pod{endedInstall(1, "Error", notFoundLog)},
-			want: "code E404; 404 Not Found - GET https://packages.example.com/no-such-package-at-all - Not found; 404; " +
-				"404  The requested resource 'no-such-package-at-all@*' could not be found or you do not have permission to access it.",
+			want: "code E404; Not Found - GET https://packages.example.com/no-such-package-at-all - Not found; " +
+				"The requested resource 'no-such-package-at-all@*' could not be found or you do not have permission to access it.",
 		},
 		"a script that fails": {
 			pods: []corev1.Pod{endedInstall(2, "Error", "one\ntwo\n\nthree\nfour\nfive\nsix\n")},
@@ -71,7 +71,7 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := &batchv1.Job{Status: batchv1.JobStatus{Conditions: test.conditions}}
-			if got := FailureReason(job, test.pods); got != test.want {
+			if got := FailureReason(job, test.pods, Packages{}); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
@@ -132,7 +132,7 @@ func FuzzLastWords(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, log string) {
-		words := lastWords(log)
+		words := lastWords(log, "packages")
 		if len(words) > workload.MaxQuote+len("…") {
 			t.Errorf("%d bytes", len(words))
 		}

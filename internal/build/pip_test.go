@@ -26,13 +26,24 @@ WARNING: The repository located at 10.0.0.1 is not a trusted or secure host and 
 ERROR: No matching distribution found for greeting
 `, "No matching distribution found for greeting; The repository located at 10.0.0.1 is not a trusted or secure host: " +
 			"use https, or name it as trusted-host in pip.conf; Looking in indexes: http://10.0.0.1:8080/simple/"},
+		"native code without a compiler": {`      building 'native' extension
+      error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory
+      [end of output]
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+  ERROR: Failed building wheel for native
+Failed to build native
+error: failed-wheel-build-for-install
+× Failed to build installable wheels for some pyproject.toml based projects
+╰─> native
+`, "native has native code, and the runtime's image has no compiler: use a version that has a wheel for this Python on manylinux, " +
+			"or an image with gcc and python3-dev as spec.runtimeImageOverride"},
 		"a package that doesn't build": {`  error: subprocess-exited-with-error
   × Getting requirements to build wheel did not run successfully.
 note: This error originates from a subprocess
 `, "subprocess-exited-with-error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := lastWords(test.log); got != test.want {
+			if got := lastWords(test.log, "packages"); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})

@@ -16,6 +16,7 @@ type inputs struct {
 	source, dependencies, install string
 	base                          image.Base
 	packages                      map[string][]byte
+	lock                          source.Lock
 }
 
 func TestChangeBuildsOnlyWhatItTouches(t *testing.T) {
@@ -36,6 +37,8 @@ func TestChangeBuildsOnlyWhatItTouches(t *testing.T) {
 			func(in *inputs) { in.base = image.Base{Digest: "sha256:2", ABI: "node-24"} }, true, true},
 		"the package registry": {
 			func(in *inputs) { in.packages = map[string][]byte{".npmrc": []byte("registry=https://other")} }, true, true},
+		"a lock file": {
+			func(in *inputs) { in.lock = source.Lock{File: "package-lock.json", Digest: "1"} }, true, true},
 		"how dependencies are installed": {
 			func(in *inputs) { in.install = "npm ci" }, true, true},
 	} {
@@ -138,6 +141,7 @@ func parse(t *testing.T, in inputs) (source.Source, runtime.Runtime) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	src.Lock = in.lock
 	return src, rt
 }
 

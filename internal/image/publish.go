@@ -1,7 +1,9 @@
 package image
 
 import (
+	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +20,7 @@ import (
 	"kyma-project.io/serverless/internal/access"
 )
 
-// Target is where a build publishes a layer.
+// Target is where a build publishes a layer, or gets back what one published.
 type Target struct {
 	// Reference is the image, with a tag.
 	Reference string
@@ -49,11 +51,7 @@ func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, e
 	if err != nil {
 		return "", fmt.Errorf("make image of layer: %w", err)
 	}
-	login := remote.WithAuthFromKeychain(authn.DefaultKeychain)
-	if t.TokenFile != "" {
-		login = remote.WithAuth(tokenFile(t.TokenFile))
-	}
-	if err := remote.Write(reference, image, remote.WithContext(ctx), login); err != nil {
+	if err := remote.Write(reference, image, remote.WithContext(ctx), t.login()); err != nil {
 		return "", &UnavailableError{Registry: reference.RegistryStr(), Err: err}
 	}
 	digest, err := image.Digest()
@@ -61,6 +59,50 @@ func (t Target) PushLayer(ctx context.Context, content io.ReadCloser) (string, e
 		return "", fmt.Errorf("digest image of layer: %w", err)
 	}
 	return digest.String(), nil
+}
+
+func (t Target) login() remote.Option {
+	if t.TokenFile != "" {
+		return remote.WithAuth(tokenFile(t.TokenFile))
+	}
+	return remote.WithAuthFromKeychain(authn.DefaultKeychain)
+}
+
+// PullFile returns the content, up to the limit, of a regular file in the image
+// of one layer.
+func (t Target) PullFile(ctx context.Context, name string, limit int64) ([]byte, error) {
+	reference, err := parseTag(t.Reference, t.PlainHTTP)
+	if err != nil {
+		return nil, err
+	}
+	image, err := remote.Image(reference, remote.WithContext(ctx), t.login())
+	if err != nil {
+		return nil, &UnavailableError{Registry: reference.RegistryStr(), Err: err}
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		return nil, &UnavailableError{Registry: reference.RegistryStr(), Err: err}
+	}
+	if len(layers) != 1 {
+		return nil, fmt.Errorf("it has %d layers, not one", len(layers))
+	}
+	content, err := layers[0].Uncompressed()
+	if err != nil {
+		return nil, &UnavailableError{Registry: reference.RegistryStr(), Err: err}
+	}
+	defer content.Close()
+	for reader := tar.NewReader(content); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("it has no such file")
+		}
+		if err != nil {
+			return nil, &UnavailableError{Registry: reference.RegistryStr(), Err: err}
+		}
+		if header.Typeflag == tar.TypeReg && header.Name == inLayer(name, "") {
+			return io.ReadAll(io.LimitReader(reader, limit))
+		}
+	}
 }
 
 // tokenFile logs in with the token that the file has at the time: the kubelet

@@ -10,6 +10,9 @@ import (
 // DependenciesLabel on a published source holds the text of its dependencies file.
 const DependenciesLabel = "io.kyma-project.serverless.source.dependencies"
 
+// LockLabel on a published source names its lock file, and has that file's digest.
+const LockLabel = "io.kyma-project.serverless.source.lock"
+
 // PublishedSource is a source that a Job published as a layer.
 type PublishedSource struct {
 	Layer v1.Layer
@@ -17,6 +20,8 @@ type PublishedSource struct {
 	Content string
 	// Dependencies is the text of the dependencies file.
 	Dependencies string
+	// Lock is the label of its lock file, empty if there is none.
+	Lock string
 }
 
 // FindSource returns the source that the tag names, or nil if there is none.
@@ -40,7 +45,8 @@ func (r *Registry) FindSource(ctx context.Context, repository, tag string) (*Pub
 	if len(layers) != 1 || len(config.RootFS.DiffIDs) != 1 {
 		return nil, fmt.Errorf("source %s has %d layers, not one; delete its image %s from the registry", tag, len(layers), digest)
 	}
+	labels := config.Config.Labels
 	return &PublishedSource{
-		Layer: layers[0], Content: config.RootFS.DiffIDs[0].String(), Dependencies: config.Config.Labels[DependenciesLabel],
+		Layer: layers[0], Content: config.RootFS.DiffIDs[0].String(), Dependencies: labels[DependenciesLabel], Lock: labels[LockLabel],
 	}, nil
 }

@@ -33,6 +33,14 @@ type Language struct {
 	// Install is a shell script that installs the dependencies listed in
 	// DependenciesFile of the working directory.
 	Install string
+	// LockFiles name files beside DependenciesFile that fix what is installed: the
+	// first one that is there counts, and InstallLocked installs by it.
+	LockFiles     []string
+	InstallLocked string
+	// Reasons is a shell script for when the one command of Install has failed:
+	// it writes why to /dev/termination-log. Without it, the end of the output
+	// counts. It is no part of any key.
+	Reasons string
 	// Installed names what Install leaves in the working directory.
 	Installed []string
 	// InstallEnv is set for Install.
@@ -45,19 +53,6 @@ type Language struct {
 	CertificatesEnv string
 	// Env is set for the Function's container.
 	Env []corev1.EnvVar
-}
-
-var nodejs = Language{
-	SourceFile:       "handler.js",
-	DependenciesFile: "package.json",
-	FunctionDir:      "/usr/src/app/function",
-	Install:          "npm install --omit=dev --no-audit --no-fund",
-	Installed:        []string{"node_modules"},
-	// A stray npm update notice would end as the last line of a failure's message.
-	InstallEnv:         map[string]string{"npm_config_cache": "/tmp/npm", "npm_config_update_notifier": "false"},
-	RegistryConfigFile: ".npmrc",
-	RegistryConfigEnv:  "npm_config_userconfig",
-	CertificatesEnv:    "NODE_EXTRA_CA_CERTS",
 }
 
 // InstallEnvNames are the names in InstallEnv, in a fixed order.

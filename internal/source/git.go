@@ -34,13 +34,20 @@ func (r *Revision) digest() string {
 func Git(revision Revision) Source { return Source{Revision: &revision} }
 
 // Fetched returns the source with what was found in the commit: the digest of
-// the files, and the text of the dependencies file.
-func (s Source) Fetched(content, dependencies string, rt runtime.Runtime) (Source, error) {
+// the files, the text of the dependencies file, and its lock as a label has it.
+func (s Source) Fetched(content, dependencies, lock string, rt runtime.Runtime) (Source, error) {
 	manifest, err := manifestOf(dependencies, rt)
 	if err != nil {
 		return Source{}, fmt.Errorf("%w; correct %s in directory %s of the repository", err, rt.DependenciesFile, s.Revision.BaseDir)
 	}
+	fetched := Source{Dependencies: manifest}
+	if len(manifest) > 0 {
+		if fetched.Lock, err = parseLock(lock); err != nil {
+			return Source{}, err
+		}
+	}
 	revision := *s.Revision
 	revision.Content = content
-	return Source{Revision: &revision, Dependencies: manifest}, nil
+	fetched.Revision = &revision
+	return fetched, nil
 }

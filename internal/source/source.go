@@ -24,6 +24,8 @@ type Source struct {
 	// Dependencies is the manifest to install from; empty if the code needs
 	// nothing, or was not fetched yet.
 	Dependencies Manifest
+	// Lock fixes what is installed for them, if the source has one.
+	Lock Lock
 }
 
 // Manifest lists dependencies in the form that the runtime's installer reads,
