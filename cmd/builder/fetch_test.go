@@ -126,11 +126,17 @@ func repository(t *testing.T, files map[string]string) (url, commit string) {
 	if commit, err = made.Commit("main", gitserver.Files(files)); err != nil {
 		t.Fatal(err)
 	}
+	return strings.Replace(serve(t, root), "ann:s3cret@", "", 1), commit
+}
+
+// serve lets ann in to the repository a.git below the root.
+func serve(t *testing.T, root string) (url string) {
+	t.Helper()
 	handler, err := gitserver.HTTP(root, "ann", "s3cret")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return server.URL + "/a.git", commit
+	return strings.Replace(server.URL, "://", "://ann:s3cret@", 1) + "/a.git"
 }

@@ -61,7 +61,7 @@ func Fetch(ctx context.Context, remote Remote, checkout Checkout, work, target s
 	limits := bounds{time: checkout.Time, bytes: checkout.Transfer}
 	ctx, cancel := limits.withTimeout(ctx)
 	defer cancel()
-	commit, err := fetchCommit(ctx, remote, objects, plumbing.NewHash(checkout.Commit), limits)
+	commit, err := fetchCommit(ctx, remote, store{objects, work}, plumbing.NewHash(checkout.Commit), limits)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,13 @@ func parseBaseDir(text string) (string, error) {
 // BaseDir is the directory in a form that is equal for equal directories.
 func BaseDir(text string) string { return path.Clean("/" + text) }
 
-func fetchCommit(ctx context.Context, remote Remote, objects *filesystem.Storage, hash plumbing.Hash, limits bounds) (*object.Commit, error) {
+// store has objects, in a directory.
+type store struct {
+	*filesystem.Storage
+	directory string
+}
+
+func fetchCommit(ctx context.Context, remote Remote, objects store, hash plumbing.Hash, limits bounds) (*object.Commit, error) {
 	err := download(ctx, remote, objects, limits, func(*packp.AdvRefs) ([]plumbing.Hash, bool) { return []plumbing.Hash{hash}, true })
 	var refused *refusedError
 	if errors.As(err, &refused) {
@@ -102,7 +108,7 @@ func fetchCommit(ctx context.Context, remote Remote, objects *filesystem.Storage
 	if err != nil {
 		return nil, explain(remote, err)
 	}
-	commit, err := object.GetCommit(objects, hash)
+	commit, err := object.GetCommit(objects.Storage, hash)
 	if err != nil {
 		return nil, &NotFoundError{What: fmt.Sprintf("commit %s of repository %s", hash, remote.Address())}
 	}
@@ -129,7 +135,7 @@ func (e *refusedError) Unwrap() error { return e.error }
 
 // download stores what the server sends for the wanted objects; the choice
 // tells which those are, and whether they are wanted without their history.
-func download(ctx context.Context, remote Remote, objects *filesystem.Storage, limits bounds, choose func(*packp.AdvRefs) ([]plumbing.Hash, bool)) error {
+func download(ctx context.Context, remote Remote, objects store, limits bounds, choose func(*packp.AdvRefs) ([]plumbing.Hash, bool)) error {
 	session, _, err := remote.open(limits)
 	if err != nil {
 		return err
@@ -154,13 +160,17 @@ func download(ctx context.Context, remote Remote, objects *filesystem.Storage, l
 		}
 	}
 	content := &boundedReader{Reader: demultiplexed(request, answer), left: limits.bytes, limit: limits.bytes}
-	if err := packfile.UpdateObjectStorage(objects, content); err != nil {
-		if content.left < 0 {
-			// The library may say what it made of the end instead.
-			_, err = content.Read(make([]byte, 1))
-			return err
-		}
+	pack, err := storedPack(content, objects.directory)
+	if content.left < 0 {
+		// The library may say what it made of the end instead.
+		_, err = content.Read(make([]byte, 1))
+	}
+	if err != nil {
 		return refusal(err)
+	}
+	defer pack.Close()
+	if err := packfile.UpdateObjectStorage(objects.Storage, pack); err != nil {
+		return fmt.Errorf("read the objects that the server sent: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,10 @@ package git_test
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,6 +182,32 @@ func TestFetchOfACommitThatIsNotThere(t *testing.T) {
 	var missing *git.NotFoundError
 	if !errors.As(err, &missing) {
 		t.Errorf("%v, want a NotFoundError", err)
+	}
+}
+
+// A server that sends a little, and then nothing more.
+func TestServerThatStallsIsNotWaitedFor(t *testing.T) {
+	server := newServer(t, "", "")
+	commit := server.commit(t, "main", map[string]gitserver.File{"large": {Content: random(1 << 20)}})
+	stalls := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		answer := httptest.NewRecorder()
+		server.http.Config.Handler.ServeHTTP(answer, request)
+		maps.Copy(response.Header(), answer.Header())
+		if !strings.HasSuffix(request.URL.Path, "/git-upload-pack") {
+			_, _ = response.Write(answer.Body.Bytes())
+			return
+		}
+		_, _ = response.Write(answer.Body.Bytes()[:100<<10])
+		_ = http.NewResponseController(response).Flush()
+		<-request.Context().Done()
+	}))
+	defer stalls.Close()
+	limits := git.DefaultLimits
+	limits.Time = time.Second
+	begin := time.Now()
+	_, err := fetch(t, git.Remote{URL: stalls.URL + "/" + server.Name}, git.Checkout{Commit: commit, BaseDir: "/", Limits: limits})
+	if err == nil || !strings.Contains(err.Error(), "did not answer in time") || time.Since(begin) > 10*time.Second {
+		t.Errorf("after %s: %v", time.Since(begin), err)
 	}
 }
 

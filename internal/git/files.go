@@ -48,6 +48,9 @@ func (w *writer) tree(tree *object.Tree, directory string) error {
 			return fmt.Errorf("the commit has an entry with the name %q in directory %q, which is none for a file; remove it", entry.Name, directory)
 		}
 		name := path.Join(directory, entry.Name)
+		if len(name) > maxPath {
+			return &LimitError{fmt.Sprintf("the path %s… is longer than the %d bytes that an image can hold; use a shorter one", name[:60], maxPath)}
+		}
 		if w.files++; w.files > w.limit.Files {
 			return &LimitError{fmt.Sprintf("baseDir holds more than %d files and directories, which is the limit; choose a smaller directory", w.limit.Files)}
 		}
@@ -113,6 +116,9 @@ func (w *writer) file(name string, content io.Reader, size int64, executable boo
 	}
 	return nil
 }
+
+// maxPath leaves room in Linux's 4,095 bytes for where the files go in the image.
+const maxPath = 4000
 
 // maxLink is what Linux takes as the target of a symbolic link.
 const maxLink = 4095

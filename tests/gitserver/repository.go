@@ -73,6 +73,25 @@ func (r *Repository) Commit(branch string, files map[string]File) (string, error
 	return r.git("", "rev-parse", reference)
 }
 
+// Object stores a blob of the text, or a tree of lines as `git ls-tree` has
+// them, and returns its id.
+func (r *Repository) Object(kind, text string) (string, error) {
+	if kind == "tree" {
+		return r.git(text, "mktree")
+	}
+	return r.git(text, "hash-object", "-w", "--stdin", "-t", kind)
+}
+
+// CommitTree puts the tree on the branch and returns the commit's id.
+func (r *Repository) CommitTree(branch, tree string) (string, error) {
+	commit, err := r.git("", "commit-tree", "-m", "test", tree)
+	if err != nil {
+		return "", err
+	}
+	_, err = r.git("", "update-ref", "refs/heads/"+branch, commit)
+	return commit, err
+}
+
 // Tag names the commit; with a message it is an annotated tag.
 func (r *Repository) Tag(name, commit, message string) error {
 	args := []string{"tag", name, commit}
@@ -93,7 +112,7 @@ func (r *Repository) git(input string, args ...string) (string, error) {
 	command := exec.Command("git", args...)
 	command.Dir = r.directory
 	command.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@example.com")
+		"GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@example.com", "GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@example.com")
 	command.Stdin = strings.NewReader(input)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
