@@ -63,14 +63,25 @@ func (r *FunctionReconciler) buildRequest(ctx context.Context, fn *v1alpha2.Func
 	}
 	request := build.Request{Function: fn, Source: src, Runtime: rt, Registry: registry}
 	if len(src.Dependencies) > 0 || src.Revision != nil {
-		var packages corev1.Secret
-		err := r.PackageRegistries.Get(ctx, client.ObjectKey{Namespace: fn.Namespace, Name: r.PackageRegistrySecret}, &packages)
-		if client.IgnoreNotFound(err) != nil {
-			return build.Request{}, fmt.Errorf("read package registry Secret %s: %w", r.PackageRegistrySecret, err)
+		if request.PackageRegistry, err = r.packageRegistry(ctx, r.PackageRegistries, fn.Namespace); err != nil {
+			return build.Request{}, err
 		}
-		request.PackageRegistry = packages.Data
+		request.CurrentPackageRegistry = func(ctx context.Context) (map[string][]byte, error) {
+			return r.packageRegistry(ctx, r.Secrets, fn.Namespace)
+		}
 	}
 	return request, nil
+}
+
+// packageRegistry is the content of the namespace's package registry Secret;
+// nil without one.
+func (r *FunctionReconciler) packageRegistry(ctx context.Context, secrets client.Reader, namespace string) (map[string][]byte, error) {
+	var secret corev1.Secret
+	err := secrets.Get(ctx, client.ObjectKey{Namespace: namespace, Name: r.PackageRegistrySecret}, &secret)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read package registry Secret %s: %w", r.PackageRegistrySecret, err)
+	}
+	return secret.Data, nil
 }
 
 // runningImage is the image of the Function's Deployment if it was built from

@@ -1,8 +1,10 @@
 package controllers_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -95,7 +97,7 @@ func functionBuildSpecs(w *functionWorld) {
 		job := w.onlyJob(ctx, fn.Namespace)
 		w.fail(ctx, job, notFound, metav1.Now())
 		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionFalse, v1alpha2.ReasonJobFailed, Equal(
-			"Job "+job.Name+" failed, it will be re-run: code E404; 404 Not Found - GET https://packages.example.com/no-such-package"))
+			"Job "+job.Name+" failed, it will be re-run: code E404; Not Found - GET https://packages.example.com/no-such-package"))
 		Eventually(func() []string { return w.events(ctx, fn) }).Should(ContainElement("Warning JobFailed"))
 
 		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Dependencies = "" })
@@ -142,6 +144,23 @@ func functionBuildSpecs(w *functionWorld) {
 		Eventually(func() string { return w.image(ctx, fn) }).ShouldNot(Equal(before))
 	})
 
+	It("builds once when the package registry comes with the Function", func(ctx SpecContext) {
+		namespace := w.newNamespace(ctx)
+		w.lagging.Store(namespace, true)
+		Expect(w.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: packagesSecretName}, StringData: map[string]string{".npmrc": "registry=https://own"},
+		})).To(Succeed())
+		fn := needing(namespace, "together", "private")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning,
+			Equal("Build waits: the package registry Secret has just changed"))
+		Expect(w.jobs(ctx, namespace)).To(BeEmpty())
+
+		w.lagging.Delete(namespace)
+		w.finish(ctx, w.onlyJob(ctx, namespace))
+		w.becomesReady(ctx, fn)
+	})
+
 	It("ends the build of dependencies that are not wanted any more", func(ctx SpecContext) {
 		fn := needing(w.newNamespace(ctx), "changed-mind", "large")
 		Expect(w.Create(ctx, fn)).To(Succeed())
@@ -152,4 +171,17 @@ func functionBuildSpecs(w *functionWorld) {
 			return apierrors.IsNotFound(w.Get(ctx, client.ObjectKeyFromObject(job), job))
 		}).Should(BeTrue())
 	})
+}
+
+// laggingReader is a cache that shows nothing of some namespaces yet.
+type laggingReader struct {
+	client.Reader
+	namespaces *sync.Map
+}
+
+func (r laggingReader) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	if _, lags := r.namespaces.Load(key.Namespace); lags {
+		return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+	}
+	return r.Reader.Get(ctx, key, object, options...)
 }

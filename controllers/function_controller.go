@@ -38,7 +38,8 @@ type FunctionReconciler struct {
 	Loop      *health.Loop
 	// Git knows what the references of Git sources name.
 	Git *git.Poller
-	// Secrets reads the Secrets with credentials for Git, by name and from the API server.
+	// Secrets reads Secrets by name and from the API server: those with credentials
+	// for Git, and what a cache may not show yet.
 	Secrets client.Reader
 	// PackageRegistries reads the namespaces' package registry Secrets.
 	PackageRegistries client.Reader

@@ -99,6 +99,8 @@ type functionWorld struct {
 
 	// forbidden has the paths that the controller may not read.
 	forbidden sync.Map
+	// lagging has the namespaces whose package registry Secret the cache doesn't show yet.
+	lagging sync.Map
 
 	mutex sync.Mutex
 	// writes are the paths that the controllers wrote to.
@@ -188,7 +190,7 @@ func (w *functionWorld) setUp(mgr ctrl.Manager) {
 		Loop:                  health.NewLoop(cmp.Or(w.limit, controllers.ReconciliationTimeout), time.Second),
 		Git:                   git.NewPoller(),
 		Secrets:               mgr.GetAPIReader(),
-		PackageRegistries:     packages,
+		PackageRegistries:     laggingReader{packages, &w.lagging},
 		PackageRegistrySecret: packagesSecretName,
 		Namespaces:            setup,
 	}

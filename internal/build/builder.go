@@ -47,8 +47,12 @@ type Request struct {
 	Source   source.Source
 	Runtime  runtime.Runtime
 	Registry *image.Registry
-	// PackageRegistry is the content of the namespace's package registry Secret.
+	// PackageRegistry is the content of the namespace's package registry Secret,
+	// as a cache shows it.
 	PackageRegistry map[string][]byte
+	// CurrentPackageRegistry reads it anew, right before a Job starts: of a Secret
+	// and a Function that are applied together, the cache may show the Function first.
+	CurrentPackageRegistry func(context.Context) (map[string][]byte, error)
 }
 
 // Result is what came of a request: an image, or a reason to wait.
@@ -111,6 +115,17 @@ func (b *Builder) Ensure(ctx context.Context, in Request) (Result, error) {
 	reference := in.Registry.PullReference(images, digest)
 	return Result{Image: reference, Condition: condition(corev1.ConditionTrue, v1alpha2.ReasonJobFinished,
 		fmt.Sprintf("Image %s is ready", reference))}, nil
+}
+
+// awaitCache returns what to wait for while the cache is behind the package
+// registry Secret, whose Job would be ended for another; else nil.
+func (r Request) awaitCache(ctx context.Context) (*Result, error) {
+	current, err := r.CurrentPackageRegistry(ctx)
+	if err != nil || configKey(current) == configKey(r.PackageRegistry) {
+		return nil, err
+	}
+	return &Result{Condition: condition(corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, "Build waits: the package registry Secret has just changed"),
+		RetryAfter: cacheDelay}, nil
 }
 
 // assemble puts the image together; published is the source's layer if it is
@@ -179,6 +194,9 @@ func (b *Builder) ensureLayer(ctx context.Context, in Request, tag string, attem
 		return b.ensureLayer(ctx, in, tag, attempt)
 	}
 	if job == nil {
+		if waiting, err := in.awaitCache(ctx); waiting != nil || err != nil {
+			return waiting, err
+		}
 		return b.startJob(ctx, in.Function, attempt(1), waitsSince(in.Function, time.Now()), nil)
 	}
 	switch StateOf(job) {
