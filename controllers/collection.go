@@ -24,6 +24,9 @@ const (
 	collectionGrace = ReconciliationTimeout + 30*time.Second
 	// collectionLimit ends a collection that hangs.
 	collectionLimit = 15 * time.Minute
+	// lowInterval is the time between two collections while the registry has
+	// little room: who deletes Functions waits for it.
+	lowInterval = 5 * time.Minute
 	// listed is how many objects are read at once.
 	listed = 500
 )
@@ -53,13 +56,16 @@ func (c *Collection) Start(ctx context.Context) error {
 			return nil
 		case <-time.After(wait):
 		}
-		wait = c.Interval
 		result, err := c.Collect(ctx)
+		wait = c.Interval
+		if result.Low {
+			wait = min(c.Interval, lowInterval)
+		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
 			log.Error(err, "collect images, which will be tried again", "after", wait.String())
-		case result != collection.Result{}:
+		case !result.IsEmpty():
 			log.Info("images collected", "manifests", result.Manifests, "blobs", result.Blobs, "bytes", result.Bytes)
 		}
 	}

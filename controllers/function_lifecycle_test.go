@@ -190,6 +190,31 @@ func functionLifecycleSpecs(w *functionWorld) {
 		w.becomesReady(ctx, fn)
 		Expect(w.image(ctx, fn)).NotTo(Equal(before))
 	})
+
+	It("serves while the registry is full, which its condition says, and goes on by itself", func(ctx SpecContext) {
+		fn := function(w.newNamespace(ctx), "squeezed")
+		w.run(ctx, fn)
+		before := w.image(ctx, fn)
+		w.registryFull.Store(true)
+		DeferCleanup(func() { w.registryFull.Store(false) })
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source += " // changed" })
+		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, Equal(
+			"Build waits: registry "+w.registryHost+" is full: 100 % of its 20.0 GiB are in use; tell the administrator of the cluster; it will be tried again"))
+		Expect(w.image(ctx, fn)).To(Equal(before))
+		Expect(fn.Status.Condition(v1alpha2.ConditionRunning).Status).To(Equal(corev1.ConditionTrue))
+
+		By("going back to what is there")
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source = strings.TrimSuffix(fn.Spec.Source.Inline.Source, " // changed") })
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).To(Equal(before))
+
+		w.change(ctx, fn, func() { fn.Spec.Source.Inline.Source += " // changed" })
+		w.shows(ctx, fn, v1alpha2.ConditionBuildReady, corev1.ConditionUnknown, v1alpha2.ReasonJobRunning, ContainSubstring("is full"))
+		w.registryFull.Store(false)
+		w.becomesReady(ctx, fn)
+		Expect(w.image(ctx, fn)).NotTo(Equal(before))
+	})
 }
 
 // events are the types and reasons of the Function's events.

@@ -23,6 +23,7 @@ import (
 
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/registry"
+	"kyma-project.io/serverless/internal/volume"
 )
 
 // startRegistries starts the module's own registry for Functions, and one for releases.
@@ -38,7 +39,8 @@ func (w *functionWorld) startRegistries() {
 	Expect(err).NotTo(HaveOccurred())
 	own, err := registry.NewHandler(ctx, registry.Options{
 		Storage: filepath.Join(storage, "images"), CredentialsDir: storage, Tokens: registry.NewTokens(reviews.TokenReviews(), functionAccount),
-		Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) },
+		Now:     func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) },
+		Measure: w.measureRegistry,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
@@ -52,6 +54,15 @@ func (w *functionWorld) startRegistries() {
 
 	w.releases = httptest.NewServer(openregistry.New(openregistry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
 	DeferCleanup(w.releases.Close)
+}
+
+// measureRegistry plays its volume, which is no part of the machine's disk.
+func (w *functionWorld) measureRegistry() (volume.Usage, error) {
+	usage := volume.Usage{Bytes: volume.Amount{Total: 20 << 30, Available: 10 << 30}}
+	if w.registryFull.Load() {
+		usage.Bytes.Available = 0
+	}
+	return usage, nil
 }
 
 // releaseBase publishes a base image of a few KB and returns its reference.

@@ -84,6 +84,8 @@ type functionWorld struct {
 	scheme *runtime.Scheme
 	// registryDown makes the registry of Functions' images break off each request.
 	registryDown atomic.Bool
+	// registryFull leaves its volume no room.
+	registryFull atomic.Bool
 	registryHost string
 	// passed is a time.Duration that has passed for the registry only.
 	passed   atomic.Int64

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -15,7 +16,10 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/internal/access"
@@ -79,6 +83,43 @@ func tokenSpecs(w *functionWorld) {
 		By("ending with its Pod")
 		end()
 		Eventually(func() error { return w.pushAs(string(token), fn.Namespace+".dependencies") }).Should(HaveField("StatusCode", http.StatusUnauthorized))
+	})
+
+	It("has no token for the API server, which doesn't take the registry's", func(ctx SpecContext) {
+		fn := needing(w.newNamespace(ctx), "isolated", "ms")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		job := w.onlyJob(ctx, fn.Namespace)
+		template := job.Spec.Template.Spec
+		Expect(template.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
+		var tokens []string
+		for _, volume := range template.Volumes {
+			if volume.Projected == nil {
+				continue
+			}
+			for _, source := range volume.Projected.Sources {
+				if source.ServiceAccountToken != nil {
+					Expect(source.ServiceAccountToken.Audience).To(Equal(access.Audience))
+					tokens = append(tokens, volume.Name)
+				}
+			}
+		}
+		Expect(tokens).To(HaveLen(1))
+		for _, container := range append(template.InitContainers, template.Containers...) {
+			mounts := slices.ContainsFunc(container.VolumeMounts, func(mount corev1.VolumeMount) bool { return mount.Name == tokens[0] })
+			Expect(mounts).To(Equal(container.Name == "push"), "container %s sees the token", container.Name)
+		}
+
+		directory := GinkgoT().TempDir()
+		defer w.mountToken(ctx, job, directory)()
+		token, err := os.ReadFile(filepath.Join(directory, "token"))
+		Expect(err).NotTo(HaveOccurred())
+		config := rest.AnonymousClientConfig(w.config)
+		config.BearerToken = string(token)
+		stolen, err := authenticationclient.NewForConfig(config)
+		Expect(err).NotTo(HaveOccurred())
+		// Who is authenticated at all may ask who they are.
+		_, err = stolen.SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), "%v", err)
 	})
 
 	It("needs a token of a Pod, for the registry, of the Functions' account", func(ctx SpecContext) {

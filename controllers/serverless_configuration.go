@@ -13,11 +13,16 @@ import (
 
 	"kyma-project.io/serverless/api/operator/v1alpha1"
 	"kyma-project.io/serverless/internal/module"
+	"kyma-project.io/serverless/internal/volume"
 )
 
 // configure observes what the configuration depends on and decides it.
 func (r *ServerlessReconciler) configure(ctx context.Context, serverless *v1alpha1.Serverless) (module.Configuration, error) {
 	registry, warning, err := r.registry(ctx, serverless)
+	if err != nil {
+		return module.Configuration{}, err
+	}
+	fullness, err := r.volumeWarning(ctx, serverless.Namespace, registry)
 	if err != nil {
 		return module.Configuration{}, err
 	}
@@ -36,10 +41,26 @@ func (r *ServerlessReconciler) configure(ctx context.Context, serverless *v1alph
 		Log:       module.ChooseLog(serverless.Spec),
 		Spec:      serverless.Spec,
 	}
-	if warning != "" {
-		configuration.Warnings = append(configuration.Warnings, warning)
+	for _, one := range []string{warning, fullness} {
+		if one != "" {
+			configuration.Warnings = append(configuration.Warnings, one)
+		}
 	}
 	return configuration, nil
+}
+
+// volumeWarning is what the module's own registry has to say of its volume. The
+// ConfigMap is watched.
+func (r *ServerlessReconciler) volumeWarning(ctx context.Context, namespace string, registry module.Registry) (string, error) {
+	if !registry.Internal {
+		return "", nil
+	}
+	said := metadataOf(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	key := client.ObjectKey{Namespace: namespace, Name: module.RegistryVolumeName}
+	if err := r.Client.Get(ctx, key, said); client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get ConfigMap %s: %w", key, err)
+	}
+	return module.VolumeWarning(said.Annotations[volume.Annotation], namespace), nil
 }
 
 func (r *ServerlessReconciler) registry(ctx context.Context, serverless *v1alpha1.Serverless) (module.Registry, string, error) {

@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -110,22 +109,6 @@ var _ = Describe("Serverless", Ordered, ContinueOnFailure, func() {
 		for _, gone := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}, &corev1.PersistentVolumeClaim{}, &corev1.Secret{}} {
 			Eventually(func() bool { return apierrors.IsNotFound(world.Get(ctx, key, gone)) }).Should(BeTrue(), "%T", gone)
 		}
-	})
-
-	It("keeps the size of a volume that was enlarged", func(ctx SpecContext) {
-		claim := &corev1.PersistentVolumeClaim{
-			ObjectMeta: metav1.ObjectMeta{Namespace: kymaSystem, Name: module.RegistryName},
-			Spec: corev1.PersistentVolumeClaimSpec{
-				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-				Resources: corev1.VolumeResourceRequirements{
-					Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("30Gi")},
-				},
-			},
-		}
-		Expect(world.Create(ctx, claim)).To(Succeed())
-		world.install(ctx, serverless(kymaSystem, "default", internalRegistry()), v1alpha1.StateReady)
-		Expect(world.Get(ctx, client.ObjectKeyFromObject(claim), claim)).To(Succeed())
-		Expect(claim.Spec.Resources.Requests.Storage().String()).To(Equal("30Gi"))
 	})
 
 	It("takes another node port when the usual one is held", func(ctx SpecContext) {

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
 	"kyma-project.io/serverless/internal/fips"
@@ -30,7 +32,7 @@ func run(ctx context.Context, args []string) error {
 	var (
 		options                 registry.Options
 		address, metricsAddress string
-		buildAccount            string
+		buildAccount, usage     string
 		logLevel, logFormat     string
 	)
 	flags := pflag.NewFlagSet("registry", pflag.ContinueOnError)
@@ -43,6 +45,8 @@ func run(ctx context.Context, args []string) error {
 		"File with the secret that signs the state of uploads; empty for a random one.")
 	flags.StringVar(&buildAccount, "build-service-account", "",
 		"Service account of builds, whose Pods push with tokens that the API server reviews; empty if none do.")
+	flags.StringVar(&usage, "usage-configmap", "",
+		"ConfigMap, as namespace/name, an annotation of which tells the operator when the volume gets full; empty for none.")
 	flags.StringVar(&logLevel, "log-level", "info", "Least level to log: debug, info, warn or error.")
 	flags.StringVar(&logFormat, "log-format", "json", "Format of log lines: json or text.")
 	if err := flags.Parse(args); err != nil {
@@ -58,24 +62,41 @@ func run(ctx context.Context, args []string) error {
 	}
 	slog.SetDefault(logger)
 	registry.LogTo(logger)
-	if buildAccount != "" {
-		if options.Tokens, err = reviewTokens(buildAccount); err != nil {
-			return err
-		}
+	if err := useCluster(&options, buildAccount, usage); err != nil {
+		return err
 	}
 	return registry.Serve(ctx, address, metricsAddress, options)
 }
 
-func reviewTokens(account string) (*registry.Tokens, error) {
+// useCluster has the API server review the tokens of builds, and take the
+// report on the volume.
+func useCluster(options *registry.Options, buildAccount, usage string) error {
+	if buildAccount == "" && usage == "" {
+		return nil
+	}
 	config, err := rest.InClusterConfig()
 	if err != nil {
-		return nil, fmt.Errorf("configure access to the API server, which reviews tokens: %w", err)
+		return fmt.Errorf("configure access to the API server: %w", err)
 	}
-	client, err := authenticationclient.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("set up client for reviews of tokens: %w", err)
+	if buildAccount != "" {
+		client, err := authenticationclient.NewForConfig(config)
+		if err != nil {
+			return fmt.Errorf("set up client for reviews of tokens: %w", err)
+		}
+		options.Tokens = registry.NewTokens(client.TokenReviews(), buildAccount)
 	}
-	return registry.NewTokens(client.TokenReviews(), account), nil
+	if usage != "" {
+		namespace, name, found := strings.Cut(usage, "/")
+		if !found {
+			return fmt.Errorf("parse --usage-configmap %q: write namespace/name", usage)
+		}
+		client, err := coreclient.NewForConfig(config)
+		if err != nil {
+			return fmt.Errorf("set up client for the report on the volume: %w", err)
+		}
+		options.Report = registry.ReportTo(client.ConfigMaps(namespace), name)
+	}
+	return nil
 }
 
 func newLogger(level, format string) (*slog.Logger, error) {

@@ -34,7 +34,12 @@ type Result struct {
 	Layers    int   `json:"layers"`
 	Blobs     int   `json:"blobs"`
 	Bytes     int64 `json:"bytes"`
+	// Low says that the volume has little room: it is worth collecting again soon.
+	Low bool `json:"low,omitempty"`
 }
+
+// IsEmpty tells whether nothing was deleted.
+func (r Result) IsEmpty() bool { return r == Result{Low: r.Low} }
 
 // ErrBusy says that a collection is under way already.
 var ErrBusy = errors.New("a collection is under way; try again later")
@@ -139,7 +144,31 @@ func (c *Collector) sweep(ctx context.Context, found []*contents, at cuts, resul
 			return err
 		}
 	}
-	return c.sweepBlobs(ctx, at, live, result)
+	if err := c.sweepBlobs(ctx, at, live, result); err != nil {
+		return err
+	}
+	for _, one := range found {
+		if err := c.sweepEmpty(ctx, one, at); err != nil {
+			return fmt.Errorf("delete what is left of repository %s: %w", one.name, err)
+		}
+	}
+	return nil
+}
+
+// sweepEmpty deletes the directory of a repository in which nothing is left,
+// and to which nothing is being uploaded.
+func (c *Collector) sweepEmpty(ctx context.Context, one *contents, at cuts) error {
+	if one.kind == repository.Unknown {
+		return nil
+	}
+	dir := repositoryDir(one.name)
+	_, err := c.driver.deleteUnlessUsed(dir, at.functions, func() error {
+		if empty, err := c.storage.isEmpty(ctx, dir); !empty || err != nil {
+			return err
+		}
+		return c.delete(ctx, dir)
+	})
+	return err
 }
 
 func (c *Collector) sweepManifests(ctx context.Context, one *contents, at cuts, result *Result) error {

@@ -21,6 +21,8 @@ const (
 	algorithm    = "sha256"
 )
 
+func repositoryDir(repo string) string { return path.Join(repositories, repo) }
+
 func manifestDir(repo, digest string) string {
 	return path.Join(repositories, repo, "_manifests/revisions", algorithm, hexOf(digest))
 }
@@ -69,6 +71,22 @@ func (s storage) digests(ctx context.Context, dir string) ([]string, error) {
 		}
 	}
 	return found, err
+}
+
+// isEmpty tells whether no file is below a directory, which may be missing.
+func (s storage) isEmpty(ctx context.Context, dir string) (bool, error) {
+	empty := true
+	err := s.Walk(ctx, dir, func(found storagedriver.FileInfo) error {
+		if found.IsDir() {
+			return nil
+		}
+		empty = false
+		return storagedriver.ErrFilledBuffer
+	})
+	if isMissing(err) {
+		return true, nil
+	}
+	return empty, err
 }
 
 // repositories are the names of all, also of those below a path.

@@ -61,6 +61,9 @@ func run(w *world, steps int) (total counts) {
 	if left := w.blobs(); len(left) > 0 {
 		w.Errorf("%d blobs are left that nothing refers to", len(left))
 	}
+	if left := w.repositories(); len(left) > 0 {
+		w.Errorf("repositories are left with nothing in them: %v", left)
+	}
 	return total
 }
 

@@ -255,6 +255,16 @@ func (w *world) blobs() map[digest.Digest]bool {
 	return found
 }
 
+// repositories are the directories of them.
+func (w *world) repositories() []string {
+	w.Helper()
+	found, err := w.disk.StorageDriver.List(w.Context(), "/docker/registry/v2/repositories")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return found
+}
+
 func (w *world) collect() collection.Result {
 	w.Helper()
 	result, err := w.collector.Collect(w.Context(), w.listing(w.all(), w.now))

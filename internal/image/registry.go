@@ -65,6 +65,9 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
+	if answer, is := errors.AsType[*transport.Error](e.Err); is && answer.StatusCode == http.StatusInsufficientStorage && len(answer.Errors) > 0 {
+		return fmt.Sprintf("registry %s is full: %s; tell the administrator of the cluster; it will be tried again", e.Registry, answer.Errors[0].Message)
+	}
 	reason := ownEnd.ReplaceAllString(e.Err.Error(), "")
 	return fmt.Sprintf("registry %s is not available: %s; it will be tried again", e.Registry, reason)
 }

@@ -13,6 +13,8 @@ const (
 	// RegistryName names the Deployment, Service, volume claim and Secret of
 	// the module's own registry.
 	RegistryName = "serverless-docker-registry"
+	// RegistryVolumeName names the ConfigMap with what the registry says of its volume.
+	RegistryVolumeName = "serverless-docker-registry-volume"
 	// RegistryPortName names the port of the registry's Service.
 	RegistryPortName = "http-registry"
 

@@ -13,6 +13,7 @@ import (
 
 	"kyma-project.io/serverless/internal/access"
 	"kyma-project.io/serverless/internal/collection"
+	"kyma-project.io/serverless/internal/volume"
 )
 
 // largestListing is far above that of 10,000 Functions with all their revisions.
@@ -39,6 +40,7 @@ func (storageFactory) Create(_ context.Context, parameters map[string]any) (stor
 type collectionHandler struct {
 	access    *accessController
 	collector *collection.Collector
+	measure   func() (volume.Usage, error)
 }
 
 // ServeHTTP implements http.Handler.
@@ -71,6 +73,9 @@ func (h *collectionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.ErrorContext(r.Context(), "collection broken off", "error", err, "manifests", result.Manifests, "blobs", result.Blobs)
 		http.Error(w, "the storage failed; the registry's log says more", http.StatusInternalServerError)
 		return
+	}
+	if usage, err := h.measure(); err == nil {
+		result.Low = usage.IsLow()
 	}
 	slog.InfoContext(r.Context(), "collected", "manifests", result.Manifests, "layers", result.Layers, "blobs", result.Blobs, "bytes", result.Bytes)
 	w.Header().Set("Content-Type", "application/json")

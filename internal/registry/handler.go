@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/distribution/distribution/v3/configuration"
@@ -14,6 +15,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 
 	"kyma-project.io/serverless/internal/collection"
+	"kyma-project.io/serverless/internal/volume"
 )
 
 // Options is what a registry needs to answer requests.
@@ -37,6 +39,13 @@ type Options struct {
 	// time.Now if it is nil.
 	Now func() time.Time
 
+	// Measure tells what the storage's volume has; volume.Measure if it is nil.
+	Measure func() (volume.Usage, error)
+
+	// Report is told how full the volume is, when that is worth saying, if the
+	// registry is run by Serve. Nobody is told if it is nil.
+	Report func(context.Context, volume.State) error
+
 	// Metrics counts requests in Prometheus' default registry. Its collectors
 	// have fixed names, so only one registry of a process can have it.
 	Metrics bool
@@ -50,6 +59,13 @@ func (o Options) now() func() time.Time {
 		return o.Now
 	}
 	return time.Now
+}
+
+func (o Options) measure() (volume.Usage, error) {
+	if o.Measure != nil {
+		return o.Measure()
+	}
+	return volume.Measure(o.Storage)
 }
 
 // NewHandler returns a registry that answers below /v2/ with authentication,
@@ -74,8 +90,8 @@ func NewHandler(ctx context.Context, options Options) (http.Handler, error) {
 	}
 
 	mux := http.NewServeMux()
-	mux.Handle("/v2/", app)
-	mux.Handle("POST "+collection.Path, &collectionHandler{access: access, collector: collection.NewCollector(driver)})
+	mux.Handle("/v2/", &room{next: app, driver: driver, measure: options.measure})
+	mux.Handle("POST "+collection.Path, &collectionHandler{access: access, collector: collection.NewCollector(driver), measure: options.measure})
 	mux.HandleFunc("GET /{$}", alive)
 	mux.HandleFunc("GET /healthz", alive)
 	return mux, nil
@@ -90,6 +106,10 @@ func configure(options Options, driver *collection.Driver, access *accessControl
 			storageName: configuration.Parameters{storageName: driver},
 			// Images that no Function refers to any more are deleted.
 			"delete": configuration.Parameters{"enabled": true},
+			// What builds that were ended left in part. No build takes so long.
+			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{
+				"enabled": true, "age": "2h", "interval": "1h", "dryrun": false,
+			}},
 		},
 		Auth: configuration.Auth{
 			accessControllerName: configuration.Parameters{accessControllerName: access},
@@ -127,6 +147,10 @@ func prepareStorage(dir string) error {
 		return fmt.Errorf("open registry storage: %w; mount a writable volume there", err)
 	}
 	probe, err := os.CreateTemp(dir, ".writable-*")
+	if errors.Is(err, syscall.ENOSPC) {
+		// All but uploads goes on.
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("open registry storage: %w; user %d must be able to write there: set the pod's fsGroup",
 			err, os.Getuid())

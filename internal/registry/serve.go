@@ -28,7 +28,11 @@ func Serve(ctx context.Context, address, metricsAddress string, options Options)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, "registry", address, handler) })
+	if options.Report != nil {
+		group.Go(func() error { reportVolume(ctx, options); return nil })
+	}
 	if options.Metrics {
+		registerVolume(options)
 		metrics := http.NewServeMux()
 		metrics.Handle("GET /metrics", promhttp.Handler())
 		group.Go(func() error { return serve(ctx, "metrics", metricsAddress, metrics) })
