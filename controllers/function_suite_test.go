@@ -63,6 +63,7 @@ var _ = Describe("Function", Ordered, ContinueOnFailure, func() {
 	Describe("build", func() { functionBuildSpecs(world) })
 	Describe("build's credentials", func() { tokenSpecs(world) })
 	Describe("images", func() { collectionSpecs(world) })
+	Describe("in an external registry", func() { externalRegistrySpecs(world) })
 	Describe("build's turn", func() { functionTurnSpecs(world) })
 	Describe("metrics", func() { functionMetricsSpecs(world) })
 	Describe("children", func() { functionChildrenSpecs(world) })

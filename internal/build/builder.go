@@ -263,7 +263,7 @@ func (b *Builder) installJob(in Request, plan Plan, images jobImages, attempt in
 	return Job(JobInput{
 		Function: in.Function, Runtime: in.Runtime, Plan: plan, Resources: b.resources(in.Function), PackageRegistry: in.PackageRegistry,
 		Target: in.Registry.PushReference(cache, plan.Dependencies), Source: sourceReference,
-		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Attempt: attempt, JobConfig: b.jobConfig(images),
+		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Certificates: in.Registry.Certificates() != "", Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

@@ -70,7 +70,7 @@ func (b *Builder) fetchJob(in Request, tag string, images jobImages, attempt int
 	return FetchJob(FetchInput{
 		Function: in.Function, Runtime: in.Runtime, Revision: *in.Source.Revision, Tag: tag, Resources: b.resources(in.Function),
 		Target:    in.Registry.PushReference(repository.Dependencies(in.Function.Namespace), tag),
-		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Attempt: attempt, JobConfig: b.jobConfig(images),
+		PlainHTTP: in.Registry.PlainHTTP(), ByToken: in.Registry.Internal(), Certificates: in.Registry.Certificates() != "", Attempt: attempt, JobConfig: b.jobConfig(images),
 	})
 }
 

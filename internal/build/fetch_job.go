@@ -30,6 +30,8 @@ type FetchInput struct {
 	PlainHTTP   bool
 	// ByToken has the Job push with a token of its Pod, not with credentials.
 	ByToken bool
+	// Certificates has it trust those of the registry's Secret.
+	Certificates bool
 	// Attempt is 1 for the first try.
 	Attempt int
 	JobConfig
@@ -60,7 +62,7 @@ func FetchJob(in FetchInput) *batchv1.Job {
 			// Without the Secret, the fetch says so; the Pod would wait for it in silence.
 			Secret: &corev1.SecretVolumeSource{SecretName: auth.SecretName, Optional: ptr.To(true)}}})
 	}
-	pod := publishingPod(in.JobConfig, in.Resources, []corev1.Container{fetch}, pushSourceArgs(in), in.ByToken, volumes...)
+	pod := publishingPod(in.JobConfig, in.Resources, []corev1.Container{fetch}, pushSourceArgs(in), login{byToken: in.ByToken, certificates: in.Certificates}, volumes...)
 	return newJob(in.Function, in.Tag, in.Attempt, pod)
 }
 

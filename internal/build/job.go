@@ -17,6 +17,7 @@ import (
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
 	"kyma-project.io/serverless/internal/access"
 	"kyma-project.io/serverless/internal/fips"
+	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/workload"
 )
@@ -63,6 +64,8 @@ type JobInput struct {
 	PlainHTTP bool
 	// ByToken has the Job push with a token of its Pod, not with credentials.
 	ByToken bool
+	// Certificates has it trust those of the registry's Secret.
+	Certificates bool
 	// Attempt is 1 for the first try.
 	Attempt int
 	JobConfig
@@ -172,7 +175,7 @@ func podSpec(in JobInput) corev1.PodSpec {
 	if in.Plan.Lock.File != "" {
 		before = []corev1.Container{lockContainer(in), install}
 	}
-	return publishingPod(in.JobConfig, in.Resources, before, pushArgs(in), in.ByToken, corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
+	return publishingPod(in.JobConfig, in.Resources, before, pushArgs(in), in.login(), corev1.Volume{Name: "package-registry", VolumeSource: corev1.VolumeSource{
 		Secret: &corev1.SecretVolumeSource{SecretName: in.PackageRegistrySecret, Optional: ptr.To(true)}}})
 }
 
@@ -185,13 +188,17 @@ func lockContainer(in JobInput) corev1.Container {
 	if in.PlainHTTP {
 		args = append(args, "--plain-http")
 	}
-	return registryContainer(in.JobConfig, "lock", in.Resources, args, in.ByToken, corev1.VolumeMount{Name: "workspace", MountPath: workspace})
+	return registryContainer(in.JobConfig, "lock", in.Resources, args, in.login(), corev1.VolumeMount{Name: "workspace", MountPath: workspace})
 }
 
 // registryContainer runs the builder with the credential to pull and push.
-func registryContainer(config JobConfig, name string, resources corev1.ResourceRequirements, args []string, byToken bool, mount corev1.VolumeMount) corev1.Container {
+func registryContainer(config JobConfig, name string, resources corev1.ResourceRequirements, args []string, by login, mount corev1.VolumeMount) corev1.Container {
 	environment := config.environment(corev1.EnvVar{Name: "DOCKER_CONFIG", Value: pushCreds})
-	if byToken {
+	if by.certificates {
+		// It talks to this registry only, and Go adds what its system trusts.
+		environment = append(environment, corev1.EnvVar{Name: "SSL_CERT_FILE", Value: path.Join(pushCreds, image.CertificatesKey)})
+	}
+	if by.byToken {
 		args = append(args, "--token-file="+path.Join(pushCreds, pushToken))
 		environment = config.environment()
 	}
@@ -213,7 +220,7 @@ func registryContainer(config JobConfig, name string, resources corev1.ResourceR
 
 // publishingPod has the containers fill the workspace, one after the other, and
 // then the builder publish what is there. Volumes are what those need besides.
-func publishingPod(config JobConfig, resources corev1.ResourceRequirements, before []corev1.Container, push []string, byToken bool, volumes ...corev1.Volume) corev1.PodSpec {
+func publishingPod(config JobConfig, resources corev1.ResourceRequirements, before []corev1.Container, push []string, by login, volumes ...corev1.Volume) corev1.PodSpec {
 	return corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
 		ServiceAccountName:           config.ServiceAccount,
@@ -221,31 +228,37 @@ func publishingPod(config JobConfig, resources corev1.ResourceRequirements, befo
 		EnableServiceLinks:           ptr.To(false),
 		SecurityContext:              workload.RestrictedPod(),
 		InitContainers:               before,
-		Containers: []corev1.Container{registryContainer(config, "push", resources, push, byToken,
+		Containers: []corev1.Container{registryContainer(config, "push", resources, push, by,
 			corev1.VolumeMount{Name: "workspace", MountPath: workspace, ReadOnly: true})},
 		Volumes: slices.Concat([]corev1.Volume{
 			{Name: "workspace", VolumeSource: scratch()},
 			{Name: "tmp", VolumeSource: scratch()},
 		}, volumes, []corev1.Volume{
-			{Name: "push-credentials", VolumeSource: credentialsToPush(config, byToken)},
+			{Name: "push-credentials", VolumeSource: credentialsToPush(config, by)},
 		}),
 	}
 }
 
+// login is how the builder gets at the registry.
+type login struct{ byToken, certificates bool }
+
+func (in JobInput) login() login { return login{byToken: in.ByToken, certificates: in.Certificates} }
+
 // credentialsToPush are a token that ends with the Pod and is good for nothing
 // but the module's own registry, or else what the user has for another registry.
-func credentialsToPush(config JobConfig, byToken bool) corev1.VolumeSource {
-	if byToken {
+func credentialsToPush(config JobConfig, by login) corev1.VolumeSource {
+	if by.byToken {
 		return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
 			ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
 				Audience: access.Audience, ExpirationSeconds: ptr.To(int64(tokenLife / time.Second)), Path: pushToken,
 			},
 		}}}}
 	}
-	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-		SecretName: config.RegistrySecret,
-		Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
-	}}
+	items := []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}}
+	if by.certificates {
+		items = append(items, corev1.KeyToPath{Key: image.CertificatesKey, Path: image.CertificatesKey})
+	}
+	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: config.RegistrySecret, Items: items}}
 }
 
 // scratch is room on the node's disk; the kubelet evicts a Pod that takes more.

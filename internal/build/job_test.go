@@ -133,6 +133,22 @@ func TestTokenToPushIsForTheRegistryOnlyAndShortLived(t *testing.T) {
 	}
 }
 
+// A certificate file would have Go leave out what its system trusts in files,
+// so the packages' installer doesn't get it.
+func TestPushTrustsTheCertificatesOfAnExternalRegistry(t *testing.T) {
+	in := jobInput(t)
+	in.Certificates = true
+	spec := build.Job(in).Spec.Template.Spec
+	trusts := corev1.EnvVar{Name: "SSL_CERT_FILE", Value: "/push-credentials/ca.crt"}
+	if !slices.Contains(spec.Containers[0].Env, trusts) || slices.Contains(spec.InitContainers[0].Env, trusts) {
+		t.Errorf("push has %v, install has %v", spec.Containers[0].Env, spec.InitContainers[0].Env)
+	}
+	items := spec.Volumes[len(spec.Volumes)-1].Secret.Items
+	if want := (corev1.KeyToPath{Key: "ca.crt", Path: "ca.crt"}); !slices.Contains(items, want) {
+		t.Errorf("mounted %v", items)
+	}
+}
+
 func TestJobOfALongNameIsAccepted(t *testing.T) {
 	tag := strings.Repeat("0123456789", 6)
 	for _, function := range []string{"a", strings.Repeat("a", 46), strings.Repeat("a", 47), strings.Repeat("a", 63)} {

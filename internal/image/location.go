@@ -25,7 +25,13 @@ type Location struct {
 	// Internal is the module's own registry, which knows builds by the tokens
 	// of their Pods.
 	Internal bool
+	// Certificates are those of private authorities that the registry's own may
+	// be signed by, in PEM.
+	Certificates string
 }
+
+// CertificatesKey of a registry's Secret has the Location's Certificates.
+const CertificatesKey = "ca.crt"
 
 // LocationFromSecret reads the Secret that describes the registry
 // (contract/functions.md 5: the keys of serverless-registry-config-default).
@@ -36,16 +42,24 @@ func LocationFromSecret(secret *corev1.Secret) (Location, error) {
 		location.Push, location.Pull, location.PlainHTTP, location.Internal = value("pushRegAddr"), value("pullRegAddr"), true, true
 	} else {
 		location.Push, location.Pull = value("registryAddress"), value("registryAddress")
-		// k3d's registry has a bare host name and no certificate; names with a
-		// domain never get credentials in the clear.
-		host, _, _ := strings.Cut(location.Push, "/")
-		location.PlainHTTP = !strings.Contains(host, ".")
+		location.Certificates = string(secret.Data[CertificatesKey])
+		location.PlainHTTP = location.Certificates == "" && isBareHost(location.Push)
 	}
 	if location.Push == "" || location.Pull == "" {
 		return Location{}, fmt.Errorf("read registry configuration from Secret %s/%s: it names no registry address; "+
 			"set registryAddress, or let the Serverless resource configure the registry", secret.Namespace, secret.Name)
 	}
 	return location, nil
+}
+
+// isBareHost tells whether the address begins with a host without a domain:
+// k3d's registry has no certificate, but names with a domain never get
+// credentials in the clear, and neither does Docker Hub, where an address of
+// one word is a user's name.
+func isBareHost(address string) bool {
+	host, _, _ := strings.Cut(address, "/")
+	name, _, hasPort := strings.Cut(host, ":")
+	return !strings.Contains(name, ".") && (hasPort || name == "localhost")
 }
 
 // runtimesRepository holds the copies of the runtimes' base images.

@@ -33,6 +33,22 @@ func TestRegistryIsFoundByItsSecret(t *testing.T) {
 			map[string]string{"isInternal": "false", "registryAddress": "k3d-kyma-registry:5000"},
 			image.Location{Push: "k3d-kyma-registry:5000", Pull: "k3d-kyma-registry:5000", PlainHTTP: true},
 		},
+		"of a user at Docker Hub": {
+			map[string]string{"serverAddress": "https://index.docker.io/v1/", "registryAddress": "jane", "username": "jane", "password": "p"},
+			image.Location{Push: "jane", Pull: "jane", Username: "jane", Password: "p"},
+		},
+		"of an organization at Docker Hub": {
+			map[string]string{"registryAddress": "docker.io/shop"},
+			image.Location{Push: "docker.io/shop", Pull: "docker.io/shop"},
+		},
+		"on this machine": {
+			map[string]string{"registryAddress": "localhost"},
+			image.Location{Push: "localhost", Pull: "localhost", PlainHTTP: true},
+		},
+		"of a bare host name, with certificates": {
+			map[string]string{"registryAddress": "registry:5000", "ca.crt": "-----BEGIN"},
+			image.Location{Push: "registry:5000", Pull: "registry:5000", Certificates: "-----BEGIN"},
+		},
 		"a dot in the path makes no domain": {
 			map[string]string{"registryAddress": "registry:5000/a.b"},
 			image.Location{Push: "registry:5000/a.b", Pull: "registry:5000/a.b", PlainHTTP: true},

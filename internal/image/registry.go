@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,7 +22,9 @@ type Registry struct {
 	location Location
 	host     name.Registry
 	auth     authn.Authenticator
-	sessions sessions
+	// transport trusts the location's certificates.
+	transport *http.Transport
+	sessions  sessions
 }
 
 // NewRegistry returns a client of the registry at the location.
@@ -30,7 +33,11 @@ func NewRegistry(location Location) (*Registry, error) {
 	if location.Username != "" {
 		auth = &authn.Basic{Username: location.Username, Password: location.Password}
 	}
-	registry := &Registry{location: location, auth: auth}
+	trusting, err := trusting(location.Certificates)
+	if err != nil {
+		return nil, fmt.Errorf("connect to registry %s: %w", location.Push, err)
+	}
+	registry := &Registry{location: location, auth: auth, transport: trusting}
 	reference, err := registry.tag(runtimesRepository, "any")
 	if err != nil {
 		return nil, err
@@ -69,6 +76,9 @@ func (e *UnavailableError) Error() string {
 		return fmt.Sprintf("registry %s is full: %s; tell the administrator of the cluster; it will be tried again", e.Registry, answer.Errors[0].Message)
 	}
 	reason := ownEnd.ReplaceAllString(e.Err.Error(), "")
+	if _, is := errors.AsType[x509.UnknownAuthorityError](e.Err); is {
+		reason += "; if it is a private authority, add it as " + CertificatesKey + " to the registry's Secret"
+	}
 	return fmt.Sprintf("registry %s is not available: %s; it will be tried again", e.Registry, reason)
 }
 
@@ -77,6 +87,10 @@ func (e *UnavailableError) Error() string {
 var ownEnd = regexp.MustCompile(`[^\s:]+:\d+->`)
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Certificates are those that the registry's own may be signed by, besides the
+// usual ones; "" if there are none.
+func (r *Registry) Certificates() string { return r.location.Certificates }
 
 // PullAddress is where nodes pull from.
 func (r *Registry) PullAddress() string { return r.location.Pull }

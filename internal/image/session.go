@@ -2,6 +2,8 @@ package image
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,6 +39,24 @@ var boundedTransport = func() *http.Transport {
 	bounded.ResponseHeaderTimeout = patience
 	return bounded
 }()
+
+// trusting is the transport for a registry whose certificate may be signed by
+// authorities of the user's own.
+func trusting(certificates string) (*http.Transport, error) {
+	if certificates == "" {
+		return boundedTransport, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the system's certificates: %w", err)
+	}
+	if !pool.AppendCertsFromPEM([]byte(certificates)) {
+		return nil, fmt.Errorf("%s of the registry's Secret has no certificate in PEM", CertificatesKey)
+	}
+	private := boundedTransport.Clone()
+	private.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return private, nil
+}
 
 // sessions keeps a registry's session until something fails.
 type sessions struct {
@@ -148,20 +168,20 @@ func (r *Registry) session(ctx context.Context) (*session, error) {
 
 func (r *Registry) negotiate(ctx context.Context) ([]remote.Option, error) {
 	// The callers decide when to try again, and tell the user meanwhile.
-	options := []remote.Option{remote.WithAuth(r.auth), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithTransport(boundedTransport)}
+	options := []remote.Option{remote.WithAuth(r.auth), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithTransport(r.transport)}
 	ctx, cancel := context.WithTimeout(ctx, greeting)
 	defer cancel()
-	challenge, err := transport.Ping(ctx, r.host, boundedTransport)
+	challenge, err := transport.Ping(ctx, r.host, r.transport)
 	if err == nil && !strings.EqualFold(challenge.Scheme, "bearer") {
 		var authenticated http.RoundTripper
-		authenticated, err = transport.NewWithContext(ctx, r.host, r.auth, boundedTransport, nil)
+		authenticated, err = transport.NewWithContext(ctx, r.host, r.auth, r.transport, nil)
 		options = append(options, remote.WithTransport(authenticated))
 	}
 	if err != nil {
 		// Who answered wrongly may not be the registry: a Service's address leads
 		// elsewhere until the node knows it. A connection that is kept would go
 		// there for as long as it is tried again.
-		boundedTransport.CloseIdleConnections()
+		r.transport.CloseIdleConnections()
 	}
 	return options, err
 }

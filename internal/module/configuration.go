@@ -82,6 +82,7 @@ func (c Configuration) registryValues() map[string]any {
 		"password":        c.Registry.Credentials.Password,
 		"serverAddress":   c.Registry.ServerAddress,
 		"registryAddress": c.Registry.RegistryAddress,
+		"certificates":    c.Registry.Certificates,
 	}
 	if c.Registry.Internal {
 		values["nodePort"] = int64(c.Registry.NodePort)

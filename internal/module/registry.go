@@ -3,6 +3,7 @@ package module
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"strconv"
 
@@ -14,6 +15,9 @@ import (
 
 // k3dRegistryAddress is where the nodes of a k3d cluster find its registry.
 const k3dRegistryAddress = "k3d-kyma-registry:5000"
+
+// certificatesKey of a registry's Secret has the certificates of private authorities.
+const certificatesKey = "ca.crt"
 
 // doubleRegistryWarning is the warning of a spec that names a registry and
 // asks for the internal one, too.
@@ -41,6 +45,9 @@ type Registry struct {
 	RegistryAddress string
 	NodePort        int32
 	Credentials     Credentials
+	// Certificates are those of private authorities that an external registry's
+	// may be signed by, in PEM.
+	Certificates string
 	// HTTPSecret signs the state of uploads to the internal registry.
 	HTTPSecret string
 }
@@ -79,6 +86,12 @@ func ExternalRegistry(secret *corev1.Secret) (Registry, error) {
 		if len(secret.Data[key]) == 0 {
 			return Registry{}, fmt.Errorf("secrets %q has no %s: add the key with the registry's address", secret.Name, key)
 		}
+	}
+	if certificates, found := secret.Data[certificatesKey]; found {
+		if !x509.NewCertPool().AppendCertsFromPEM(certificates) {
+			return Registry{}, fmt.Errorf("secrets %q has no certificate in PEM in %s: correct the key, or remove it", secret.Name, certificatesKey)
+		}
+		registry.Certificates = string(certificates)
 	}
 	return registry, nil
 }

@@ -1,6 +1,9 @@
 package module_test
 
 import (
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -109,6 +112,28 @@ func TestExternalRegistryNamesWhatIsMissing(t *testing.T) {
 	}
 	_, err := module.ExternalRegistry(secret)
 	want := `secrets "r" has no registryAddress: add the key with the registry's address`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+func TestExternalRegistryTakesCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "r"},
+		Data: map[string][]byte{
+			"serverAddress": []byte("server.test"), "registryAddress": []byte("server.test/team"), "ca.crt": authority,
+		},
+	}
+	registry, err := module.ExternalRegistry(secret)
+	if err != nil || registry.Certificates != string(authority) {
+		t.Errorf("%q, %v", registry.Certificates, err)
+	}
+	secret.Data["ca.crt"] = []byte("in DER")
+	_, err = module.ExternalRegistry(secret)
+	want := `secrets "r" has no certificate in PEM in ca.crt: correct the key, or remove it`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
