@@ -68,12 +68,19 @@ func (w *functionWorld) measureRegistry() (volume.Usage, error) {
 // releaseBase publishes a base image of a few KB and returns its reference.
 func (w *functionWorld) releaseBase(repository string) string {
 	GinkgoHelper()
+	return w.releaseBaseWith(repository, nil)
+}
+
+// releaseBaseWith publishes one with labels.
+func (w *functionWorld) releaseBaseWith(repository string, labels map[string]string) string {
+	GinkgoHelper()
 	base, err := random.Image(1024, 2)
 	Expect(err).NotTo(HaveOccurred())
 	config, err := base.ConfigFile()
 	Expect(err).NotTo(HaveOccurred())
 	config = config.DeepCopy()
 	config.OS, config.Architecture = image.Platform().OS, image.Platform().Architecture
+	config.Config.Labels = labels
 	base, err = mutate.ConfigFile(base, config)
 	Expect(err).NotTo(HaveOccurred())
 	reference, err := name.ParseReference(strings.TrimPrefix(w.releases.URL, "http://") + "/" + repository + ":1")

@@ -23,18 +23,6 @@ import (
 	"kyma-project.io/serverless/tests/ociregistry"
 )
 
-// asBuilder has the test's own program run as the builder.
-const asBuilder = "SERVERLESS_TEST_AS_BUILDER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asBuilder) != "" {
-		main()
-		return
-	}
-	registry.LogTo(slog.New(slog.DiscardHandler))
-	os.Exit(m.Run())
-}
-
 // A Function's image in a registry of the user's, from the base to the source.
 func TestExternalRegistryWithAPrivateAuthorityTakesWholeImages(t *testing.T) {
 	for _, auth := range []ociregistry.Auth{ociregistry.Basic, ociregistry.Token} {
@@ -110,6 +98,7 @@ func TestExternalRegistrySaysWhatIsMissing(t *testing.T) {
 
 func startExternal(t *testing.T, auth ociregistry.Auth) *ociregistry.Registry {
 	t.Helper()
+	registry.LogTo(slog.New(slog.DiscardHandler))
 	external, err := ociregistry.Start(t.TempDir(), "127.0.0.1", auth)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +164,7 @@ func runBuilder(t *testing.T, external *ociregistry.Registry, to string, trustin
 		t.Fatal(err)
 	}
 	builder := exec.CommandContext(t.Context(), os.Args[0], "push", "--root="+root, "--entry=installed", "--directory=/function", "--to="+to)
-	builder.Env = append(os.Environ(), asBuilder+"=1", "DOCKER_CONFIG="+credentials)
+	builder.Env = append(os.Environ(), asProgram+"="+filepath.Join(credentials, "status"), "DOCKER_CONFIG="+credentials)
 	if trusting {
 		builder.Env = append(builder.Env, "SSL_CERT_FILE="+filepath.Join(credentials, "ca.crt"))
 	}
