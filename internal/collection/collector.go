@@ -277,7 +277,14 @@ func (c *Collector) sweepBlob(ctx context.Context, digest string, at cuts, resul
 		if info, err := c.storage.Stat(ctx, path.Join(dir, "data")); err == nil {
 			size = info.Size()
 		}
-		return c.delete(ctx, dir)
+		if err := c.delete(ctx, dir); err != nil {
+			return err
+		}
+		// On a disk, each of these takes a block.
+		if empty, err := c.storage.isEmpty(ctx, path.Dir(dir)); !empty || err != nil {
+			return err
+		}
+		return c.delete(ctx, path.Dir(dir))
 	})
 	if deleted && err == nil {
 		result.Blobs++

@@ -74,6 +74,7 @@ var suites = []struct {
 	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
 	{[]string{"node_hello", "node_json", "node_tracing", "node_start", "node_memory"}, measureNodejs},
 	{[]string{"python_hello", "python_json", "python_tracing", "python_start", "python_memory"}, measurePython},
+	{[]string{"registry_growth", "builder_memory"}, measureRegistry},
 	{[]string{"operator_rest_memory", "operator_rest_writes"}, measureOperator},
 }
 

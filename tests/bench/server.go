@@ -94,13 +94,20 @@ func (s *startedServer) stop() error {
 
 // residentMemory is that of the server in MiB.
 func (s *startedServer) residentMemory() (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	return memoryOfProcess(s.process.Process.Pid, "VmRSS")
+}
+
+// peakMemory is the most that a process took so far, in MiB.
+func peakMemory(pid int) (float64, error) { return memoryOfProcess(pid, "VmHWM") }
+
+func memoryOfProcess(pid int, kind string) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read memory of %s: %w", s.name, err)
+		return 0, fmt.Errorf("read memory of process %d: %w", pid, err)
 	}
-	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	found := regexp.MustCompile(kind + `:\s+(\d+) kB`).FindSubmatch(status)
 	if found == nil {
-		return 0, fmt.Errorf("read memory of %s: its status has no VmRSS", s.name)
+		return 0, fmt.Errorf("read memory of process %d: its status has no %s", pid, kind)
 	}
 	kilobytes, err := strconv.ParseFloat(string(found[1]), 64)
 	return kilobytes / 1024, err
