@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/operator/v1alpha1"
+	"kyma-project.io/serverless/internal/preset"
 )
 
 // settingsSpecs are about what the spec of a Serverless resource may say.
@@ -56,6 +58,43 @@ func settingsSpecs(started func() *operatorWorld) {
 			HaveKeyWithValue("APP_HEALTHZ_LIVENESS_TIMEOUT", "1m30s")))
 	})
 
+	It("tells each setting in the status, and passes it on to the function controller", func(ctx SpecContext) {
+		world := started()
+		spec := v1alpha1.ServerlessSpec{
+			TargetCPUUtilizationPercentage: "70", FunctionRequeueDuration: "1m", FunctionBuildExecutorArgs: "--one=1,--two",
+			FunctionBuildMaxSimultaneousJobs: "3", HealthzLivenessTimeout: "20", DefaultBuildJobPreset: "fast", DefaultRuntimePodPreset: "M",
+			Eventing: &v1alpha1.Endpoint{Endpoint: "http://events.test"}, Tracing: &v1alpha1.Endpoint{Endpoint: "http://traces.test"},
+			LogLevel: "warn", LogFormat: "console",
+		}
+		object := serverless(kymaSystem, "default", spec)
+		world.install(ctx, object, v1alpha1.StateReady)
+		status := object.Status
+		status.Conditions = nil
+		Expect(status).To(Equal(v1alpha1.ServerlessStatus{
+			TargetCPUUtilizationPercentage: "70", FunctionRequeueDuration: "1m", FunctionBuildExecutorArgs: "--one=1,--two",
+			FunctionBuildMaxSimultaneousJobs: "3", HealthzLivenessTimeout: "20", DefaultBuildJobPreset: "fast", DefaultRuntimePodPreset: "M",
+			EventingEndpoint: "http://events.test", TracingEndpoint: "http://traces.test", LogLevel: "warn", LogFormat: "console",
+			DockerRegistry: "k3d-kyma-registry:5000", State: v1alpha1.StateReady, Served: v1alpha1.ServedTrue,
+		}))
+		env, err := world.env(ctx, kymaSystem)
+		Expect(err).NotTo(HaveOccurred())
+		for name, value := range map[string]string{
+			"APP_FUNCTION_TARGET_CPU_UTILIZATION_PERCENTAGE": "70",
+			"APP_FUNCTION_REQUEUE_DURATION":                  "1m",
+			"APP_FUNCTION_BUILD_EXECUTOR_ARGS":               "--one=1,--two",
+			"APP_FUNCTION_BUILD_MAX_SIMULTANEOUS_JOBS":       "3",
+			"APP_HEALTHZ_LIVENESS_TIMEOUT":                   "20",
+			"APP_FUNCTION_PUBLISHER_PROXY_ADDRESS":           "http://events.test",
+			"APP_FUNCTION_TRACE_COLLECTOR_ENDPOINT":          "http://traces.test",
+		} {
+			Expect(env).To(HaveKeyWithValue(name, value))
+		}
+		profiles, err := preset.Parse([]byte(env["APP_FUNCTION_RESOURCE_CONFIG"]))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(profiles.BuildJob.Resources.DefaultPreset).To(Equal("fast"))
+		Expect(profiles.Function.Resources.DefaultPreset).To(Equal("M"))
+	})
+
 	It("changes the logs of running programs, and restarts none", func(ctx SpecContext) {
 		world := started()
 		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
@@ -84,6 +123,14 @@ func settingsSpecs(started func() *operatorWorld) {
 		}
 		Eventually(func() []string { return eventTexts(ctx, world) }).Should(ContainElements(
 			"Configuration: Log level set from 'info' to 'debug'", "Configuration: Log format set from 'json' to 'console'"))
+
+		By("changing the operator's own, too, until the resource is gone")
+		Eventually(world.log).Should(gbytes.Say(`\tINFO\tlog configuration changed\t{"logLevel": "debug", "logFormat": "console"}`))
+		patch(ctx, object, `{"logLevel": "fatal", "logFormat": "json"}`)
+		world.becomes(ctx, object, v1alpha1.StateReady)
+		Expect(world.Delete(ctx, object)).To(Succeed())
+		world.vanishes(ctx, object)
+		Eventually(world.log).Should(gbytes.Say(`"msg":"log configuration changed","logLevel":"info","logFormat":"json"`))
 	})
 
 	It("brings NetworkPolicies, unless they are not wanted", func(ctx SpecContext) {

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 	"helm.sh/helm/v3/pkg/chartutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +36,7 @@ import (
 	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/internal/chart"
 	"kyma-project.io/serverless/internal/installation"
+	"kyma-project.io/serverless/internal/logging"
 	"kyma-project.io/serverless/internal/module"
 )
 
@@ -43,6 +45,8 @@ type operatorWorld struct {
 	client.Client
 	// writes counts what the operator wrote, dry runs left out.
 	writes *atomic.Int64
+	// log is what the operator says about its own log.
+	log *gbytes.Buffer
 	// config has the operator's permissions, admin has all.
 	config *rest.Config
 	admin  *rest.Config
@@ -65,7 +69,7 @@ func newOperatorWorld() *operatorWorld {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(direct.Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kyma-system"}})).To(Succeed())
 	// The operator may do what its manifest says, and no more.
-	return &operatorWorld{Client: direct, writes: &atomic.Int64{}, config: asOperator(config, direct), admin: config, scheme: scheme}
+	return &operatorWorld{Client: direct, writes: &atomic.Int64{}, log: gbytes.NewBuffer(), config: asOperator(config, direct), admin: config, scheme: scheme}
 }
 
 // runOperator runs one with its requests wrapped, until stop is called or the specs are over.
@@ -105,6 +109,8 @@ func (w *operatorWorld) runOperator(wrap transport.WrapperFunc) (stop func()) {
 		RegistryInterval: time.Second,
 	}
 	Expect(reconciler.SetupWithManager(mgr)).To(Succeed())
+	log := &controllers.LogReconciler{Client: mgr.GetClient(), Log: logging.New(w.log)}
+	Expect(log.SetupWithManager(mgr)).To(Succeed())
 
 	running, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)

@@ -41,13 +41,14 @@ const longestBackoff = 20 * time.Second
 const firstCollection = 5 * time.Minute
 
 func main() {
-	if err := run(os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, err)
+	log := logging.New(os.Stderr)
+	if err := run(log, os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
+		log.Fatal(err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(log *logging.Log, args []string) error {
 	options, err := parseOptions(args)
 	if err != nil {
 		return err
@@ -55,8 +56,7 @@ func run(args []string) error {
 	if options.fips, err = fips.Mode(); err != nil {
 		return err
 	}
-	log, err := logging.FromFile(options.logConfig, os.Stderr)
-	if err != nil {
+	if err := log.FollowFile(options.logConfig); err != nil {
 		return err
 	}
 	ctrl.SetLogger(log.Logger)

@@ -17,7 +17,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -28,6 +27,7 @@ import (
 	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/installation"
+	"kyma-project.io/serverless/internal/logging"
 	"kyma-project.io/serverless/internal/module"
 )
 
@@ -50,14 +50,15 @@ func main() {
 	pflag.Parse()
 
 	debug.SetGCPercent(gcPercent)
-	ctrl.SetLogger(zap.New())
-	if err := run(ctrl.SetupSignalHandler(), opts); err != nil {
-		fmt.Fprintln(os.Stderr, "serverless-operator:", err)
+	log := logging.New(os.Stderr)
+	ctrl.SetLogger(log.Logger)
+	if err := run(ctrl.SetupSignalHandler(), log, opts); err != nil {
+		log.Fatal(err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, opts options) error {
+func run(ctx context.Context, log *logging.Log, opts options) error {
 	if _, err := fips.Mode(); err != nil {
 		return err
 	}
@@ -91,6 +92,9 @@ func run(ctx context.Context, opts options) error {
 	}
 	if err := addReconciler(mgr, parts, images); err != nil {
 		return err
+	}
+	if err := (&controllers.LogReconciler{Client: mgr.GetClient(), Log: log}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up reconciler of the log: %w", err)
 	}
 	if err := addProbes(mgr); err != nil {
 		return err

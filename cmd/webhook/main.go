@@ -29,13 +29,14 @@ const (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "webhook:", err)
+	log := logging.New(os.Stderr)
+	if err := run(log, os.Args[1:]); err != nil && !errors.Is(err, pflag.ErrHelp) {
+		log.Fatal(err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(log *logging.Log, args []string) error {
 	options, err := parseOptions(args)
 	if err != nil {
 		return err
@@ -43,8 +44,7 @@ func run(args []string) error {
 	if options.rules.FIPS, err = fips.Mode(); err != nil {
 		return err
 	}
-	log, err := logging.FromFile(options.logConfig, os.Stderr)
-	if err != nil {
+	if err := log.FollowFile(options.logConfig); err != nil {
 		return err
 	}
 	ctrl.SetLogger(log.Logger)

@@ -36,8 +36,5 @@ func (l *Log) Reload() {
 		return
 	}
 	l.failure = ""
-	if config != l.config {
-		l.set(config)
-		l.Info("log configuration changed", "logLevel", config.LogLevel, "logFormat", config.LogFormat)
-	}
+	l.Use(config)
 }

@@ -76,8 +76,8 @@ func (o *output) take() string {
 
 func TestChangesApplyToLoggersInUse(t *testing.T) {
 	config, out := mount(t, "logLevel: info\nlogFormat: json\n"), &output{}
-	log, err := logging.FromFile(config.file(), out)
-	if err != nil {
+	log := logging.New(out)
+	if err := log.FollowFile(config.file()); err != nil {
 		t.Fatal(err)
 	}
 	logger := log.WithName("functions").WithValues("function", "a/b")
@@ -105,8 +105,8 @@ func TestChangesApplyToLoggersInUse(t *testing.T) {
 
 func TestConfigurationThatCannotBeUsedChangesNothingAndIsReportedOnce(t *testing.T) {
 	config, out := mount(t, "logLevel: debug\n"), &output{}
-	log, err := logging.FromFile(config.file(), out)
-	if err != nil {
+	log := logging.New(out)
+	if err := log.FollowFile(config.file()); err != nil {
 		t.Fatal(err)
 	}
 	config.renew(t, "logLevel: loud\n")
@@ -128,8 +128,8 @@ func TestConfigurationThatCannotBeUsedChangesNothingAndIsReportedOnce(t *testing
 func TestFileIsFollowedUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := mount(t, "logLevel: info\n")
-		log, err := logging.FromFile(config.file(), &output{})
-		if err != nil {
+		log := logging.New(&output{})
+		if err := log.FollowFile(config.file()); err != nil {
 			t.Fatal(err)
 		}
 		go func() { _ = log.Start(t.Context()) }()

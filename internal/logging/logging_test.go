@@ -1,6 +1,7 @@
 package logging_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -27,12 +28,35 @@ func TestLevelIsTheConfigurations(t *testing.T) {
 			if test.text != "" {
 				file = write(t, test.text)
 			}
-			logger, err := logging.FromFile(file, io.Discard)
-			if err != nil {
+			log := logging.New(io.Discard)
+			if err := log.FollowFile(file); err != nil {
 				t.Fatal(err)
 			}
-			if debug, info := logger.V(1).Enabled(), logger.Enabled(); debug != test.debug || info != test.info {
+			if debug, info := log.V(1).Enabled(), log.Enabled(); debug != test.debug || info != test.info {
 				t.Errorf("debug %v and info %v, want %v and %v", debug, info, test.debug, test.info)
+			}
+		})
+	}
+}
+
+func TestOnlyTheErrorThatEndsTheProgramIsLoggedAtFatal(t *testing.T) {
+	for format, want := range map[string]string{
+		"json":    `"level":"fatal",`,
+		"console": "\tFATAL\tthe program ends\t{\"error\": \"no cluster\"}",
+	} {
+		t.Run(format, func(t *testing.T) {
+			out := &output{}
+			log := logging.New(out)
+			if err := log.FollowFile(write(t, "logLevel: fatal\nlogFormat: "+format)); err != nil {
+				t.Fatal(err)
+			}
+			log.Error(errors.New("passing"), "try again")
+			if got := out.take(); got != "" {
+				t.Errorf("logged %q", got)
+			}
+			log.Fatal(errors.New("no cluster"))
+			if got := out.take(); !strings.Contains(got, want) || !strings.Contains(got, "no cluster") || strings.Count(got, "\n") != 1 {
+				t.Errorf("logged %q, want %q", got, want)
 			}
 		})
 	}
@@ -46,7 +70,7 @@ func TestConfigurationThatCannotBeReadIsNamed(t *testing.T) {
 		"no such format": {write(t, "logFormat: xml"), "use json or console"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := logging.FromFile(test.file, io.Discard)
+			err := logging.New(io.Discard).FollowFile(test.file)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.file) {
 				t.Errorf("got %v, want %q of %s", err, test.want, test.file)
 			}

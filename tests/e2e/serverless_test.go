@@ -140,16 +140,17 @@ var _ = Describe("The Serverless resource", Serial, Ordered, func() {
 
 	It("changes what running programs log", func(ctx SpecContext) {
 		Eventually(state(ctx, module)).WithTimeout(ready).Should(Equal("Ready"))
-		before := modulePods(ctx, "serverless-ctrl-mngr", "serverless-webhook-svc")
+		programs := []string{"serverless-operator", "serverless-ctrl-mngr", "serverless-webhook-svc"}
+		before := modulePods(ctx, programs...)
 		configure(ctx, func(spec *operatorv1alpha1.ServerlessSpec) { spec.LogLevel, spec.LogFormat = "debug", "console" })
-		for _, name := range []string{"serverless-ctrl-mngr", "serverless-webhook-svc"} {
+		for _, name := range programs {
 			// The kubelet renews what is mounted every minute or so.
 			Eventually(func() (string, error) {
 				output, err := exec.CommandContext(ctx, "kubectl", "logs", "-n", module.Namespace, "deployment/"+name).CombinedOutput()
 				return string(output), err
 			}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(MatchRegexp(`(?m)\tINFO\t.*log configuration changed\t\{"logLevel": "debug", "logFormat": "console"\}$`))
 		}
-		Expect(modulePods(ctx, "serverless-ctrl-mngr", "serverless-webhook-svc")).To(Equal(before))
+		Expect(modulePods(ctx, programs...)).To(Equal(before))
 	})
 
 	It("says what it can't use, and leaves everything as it is", func(ctx SpecContext) {

@@ -94,9 +94,10 @@ type ServerlessSpec struct {
 	// effect; it is accepted, as the first releases of the module had it.
 	FunctionTimeoutSec IntOrString `json:"functionTimeoutSec,omitempty"`
 
-	// LogLevel is what the function controller and the webhook log at least:
-	// `debug`, `info`, `warn`, `error` or `fatal`. They follow a change within
-	// about a minute, without a restart. The default is `info`.
+	// LogLevel is what the operator, the function controller and the webhook log
+	// at least: `debug`, `info`, `warn`, `error` or `fatal`, with which they log
+	// only the error that ends them. They follow a change within about a minute,
+	// without a restart. The default is `info`.
 	LogLevel string `json:"logLevel,omitempty"`
 
 	// LogFormat is how they log: `json` or `console`, which is also called
