@@ -179,12 +179,17 @@ func (r *ServerlessReconciler) uninstall(ctx context.Context, serverless *v1alph
 	if functions.Count > 0 {
 		return ctrl.Result{RequeueAfter: blockedInterval}, r.publish(ctx, serverless, module.UninstallationBlocked(functions))
 	}
-	progress, err := r.Installation.Remove(ctx, serverless.Namespace)
+	if meta.FindStatusCondition(serverless.Status.Conditions, string(v1alpha1.ConditionDeleted)) == nil {
+		if err := r.publish(ctx, serverless, module.Uninstalling(module.Removal{Step: module.RemovalOfAll})); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	removal, err := r.Installation.Remove(ctx, serverless.Namespace)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, serverless, module.UninstallationFailed(err), err)
 	}
-	if progress != "" {
-		return ctrl.Result{RequeueAfter: removalInterval}, r.publish(ctx, serverless, module.Uninstalling(progress))
+	if !removal.Done() {
+		return ctrl.Result{RequeueAfter: removalInterval}, r.publish(ctx, serverless, module.Uninstalling(removal))
 	}
 	if err := r.publish(ctx, serverless, module.Uninstalled()); err != nil {
 		return ctrl.Result{}, err

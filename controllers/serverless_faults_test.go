@@ -135,6 +135,49 @@ var _ = Describe("Serverless in trouble", Ordered, ContinueOnFailure, func() {
 		Expect(policies.Items).NotTo(BeEmpty())
 	})
 
+	It("applies what it can while a policy of the cluster forbids an object, says which and why, and recovers", func(ctx SpecContext) {
+		world.forbidDeployment(ctx, "serverless-webhook-svc", "only with a label of the cost centre")
+		DeferCleanup(world.runOperator(world.counting))
+		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+		Expect(world.Create(ctx, object)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			installed := meta.FindStatusCondition(object.Status.Conditions, string(v1alpha1.ConditionInstalled))
+			g.Expect(installed).NotTo(BeNil())
+			g.Expect(installed.Reason).To(Equal(string(v1alpha1.ReasonInstallationErr)))
+			g.Expect(installed.Message).To(And(
+				ContainSubstring("Deployment/kyma-system/serverless-webhook-svc"), ContainSubstring("only with a label of the cost centre")))
+		}).Should(Succeed())
+		Expect(object.Status.State).To(Equal(v1alpha1.StateError))
+		get(ctx, world, kymaSystem, "serverless-ctrl-mngr", &appsv1.Deployment{})
+
+		world.allowDeployments(ctx)
+		world.becomes(ctx, object, v1alpha1.StateReady)
+	})
+
+	It("says what others' webhook, which is down, keeps from being deleted, and goes on when it is gone", func(ctx SpecContext) {
+		DeferCleanup(world.runOperator(world.counting))
+		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+		world.install(ctx, object, v1alpha1.StateReady)
+		foreign := foreignWebhook("networkpolicies")
+		foreign.Webhooks[0].Rules[0].Operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Delete}
+		Expect(world.Create(ctx, foreign)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(world.Delete(ctx, foreign))).To(Succeed()) })
+		Expect(world.Delete(ctx, object)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(world.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			deleted := meta.FindStatusCondition(object.Status.Conditions, string(v1alpha1.ConditionDeleted))
+			g.Expect(deleted).NotTo(BeNil())
+			g.Expect(deleted.Reason).To(Equal(string(v1alpha1.ReasonDeletionErr)))
+			g.Expect(deleted.Message).To(And(ContainSubstring("kyma-project.io--serverless-"), ContainSubstring("policy.example.com")))
+		}).Should(Succeed())
+		Expect(object.Status.State).To(Equal(v1alpha1.StateError))
+
+		Expect(world.Delete(ctx, foreign)).To(Succeed())
+		world.vanishes(ctx, object)
+		Expect(managedObjects(ctx, world)).To(BeEmpty())
+	})
+
 	It("is not ready while a rollout goes on, and names the Pod that can't run", func(ctx SpecContext) {
 		DeferCleanup(world.runOperator(world.counting))
 		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
@@ -165,7 +208,7 @@ var _ = Describe("Serverless in trouble", Ordered, ContinueOnFailure, func() {
 		}).Should(Succeed())
 	})
 
-	It("says that nothing provides a volume for the registry", func(ctx SpecContext) {
+	It("says that nothing provides a volume for the registry, and is ready once something does", func(ctx SpecContext) {
 		DeferCleanup(world.runOperator(world.counting))
 		object := serverless(kymaSystem, "default", internalRegistry())
 		Expect(world.Create(ctx, object)).To(Succeed())
@@ -176,6 +219,14 @@ var _ = Describe("Serverless in trouble", Ordered, ContinueOnFailure, func() {
 			g.Expect(installed.Message).To(ContainSubstring(
 				"PersistentVolumeClaim serverless-docker-registry: the cluster has no default storage class"))
 		}).Should(Succeed())
+
+		// What the control plane does when a class becomes the default.
+		claim := get(ctx, world, kymaSystem, module.RegistryName, &corev1.PersistentVolumeClaim{})
+		claim.Spec.StorageClassName = new("standard")
+		Expect(world.Update(ctx, claim)).To(Succeed())
+		claim.Status.Phase = corev1.ClaimBound
+		Expect(world.Status().Update(ctx, claim)).To(Succeed())
+		world.becomes(ctx, object, v1alpha1.StateReady)
 	})
 
 	It("follows the registry Secret of the user", func(ctx SpecContext) {
@@ -227,6 +278,53 @@ func (w *operatorWorld) isReady(ctx context.Context, g Gomega, object *v1alpha1.
 	g.Expect(object.Status.State).To(Equal(v1alpha1.StateReady), "conditions: %v", object.Status.Conditions)
 	installed := meta.FindStatusCondition(object.Status.Conditions, string(v1alpha1.ConditionInstalled))
 	g.Expect(installed.ObservedGeneration).To(Equal(object.Generation))
+}
+
+// forbidDeployment lets a policy of the cluster refuse the Deployment of a name.
+func (w *operatorWorld) forbidDeployment(ctx context.Context, name, message string) {
+	GinkgoHelper()
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "foreign"},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+				ResourceNames: []string{name},
+				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"}},
+				},
+			}}},
+			Validations: []admissionregistrationv1.Validation{{Expression: "false", Message: message}},
+		},
+	}
+	Expect(w.Create(ctx, policy)).To(Succeed())
+	Expect(w.Create(ctx, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: policy.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	})).To(Succeed())
+	DeferCleanup(w.allowDeployments)
+	selected := map[string]string{"app": name}
+	refused := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: kymaSystem, Name: name},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: selected},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: selected},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+			},
+		},
+	}
+	Eventually(func() error { return w.Create(ctx, refused.DeepCopy(), client.DryRunAll) }).
+		Should(MatchError(ContainSubstring(message)), "a new policy takes a moment")
+}
+
+// allowDeployments takes the policy away.
+func (w *operatorWorld) allowDeployments(ctx context.Context) {
+	GinkgoHelper()
+	name := metav1.ObjectMeta{Name: "foreign"}
+	Expect(client.IgnoreNotFound(w.Delete(ctx, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: name}))).To(Succeed())
+	Expect(client.IgnoreNotFound(w.Delete(ctx, &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: name}))).To(Succeed())
 }
 
 // foreignWebhook is one of somebody else whose service is down.

@@ -65,6 +65,26 @@ func monitoringSpecs(started func() *operatorWorld) {
 		Eventually(func() bool { return apierrors.IsNotFound(world.Get(ctx, client.ObjectKeyFromObject(object), object)) }).Should(BeTrue())
 	})
 
+	It("goes on when the Prometheus Operator goes", func(ctx SpecContext) {
+		world := started()
+		define(ctx, "servicemonitors", "ServiceMonitor")
+		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
+		world.install(ctx, object, v1alpha1.StateReady)
+		Eventually(func() error { _, err := monitor(ctx); return err }).Should(Succeed())
+		definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "servicemonitors.monitoring.coreos.com"}}
+		Expect(world.Delete(ctx, definition)).To(Succeed())
+		Eventually(func() bool {
+			return apierrors.IsNotFound(world.Get(ctx, client.ObjectKeyFromObject(definition), definition))
+		}).Should(BeTrue())
+
+		world.edit(ctx, object, func() { object.Spec.TargetCPUUtilizationPercentage = "70" })
+		Eventually(func() (map[string]string, error) { return world.env(ctx, kymaSystem) }).
+			Should(HaveKeyWithValue("APP_FUNCTION_TARGET_CPU_UTILIZATION_PERCENTAGE", "70"))
+		world.becomes(ctx, object, v1alpha1.StateReady)
+		Expect(world.Delete(ctx, object)).To(Succeed())
+		world.vanishes(ctx, object)
+	})
+
 	It("needs no ServiceMonitor where only other kinds of its group are there", func(ctx SpecContext) {
 		define(ctx, "podmonitors", "PodMonitor")
 		started().install(ctx, serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{}), v1alpha1.StateReady)

@@ -67,19 +67,21 @@ func removalSpecs(world func() *operatorWorld) {
 		Expect(world().Delete(ctx, object)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(world().Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-			g.Expect(object).To(haveCondition("Deleted", metav1.ConditionUnknown, "Deletion",
+			g.Expect(object).To(haveCondition("Deleted", metav1.ConditionTrue, "Deletion",
 				"Deleting secrets: Secret kyma-system/serverless-registry-config-default, held by finalizer example.com/backup"))
 		}).Should(Succeed())
 		Expect(object.Status.State).To(Equal(v1alpha1.StateDeleting))
 		world().holdRegistrySecret(ctx)
 		world().vanishes(ctx, object)
+		Eventually(func() []string { return eventTexts(ctx, world()) }).Should(ContainElements(
+			"Deletion: Uninstalling", "Deletion: Deleting secrets", "Deleted: Serverless module deleted"))
 	})
 
 	It("waits for the function controller's finalizer while it runs, and takes it over when it doesn't", func(ctx SpecContext) {
 		object := serverless(kymaSystem, "default", v1alpha1.ServerlessSpec{})
 		world().install(ctx, object, v1alpha1.StateReady)
 		world().holdRegistrySecret(ctx, module.RegistryFinalizer)
-		held := haveCondition("Deleted", metav1.ConditionUnknown, "Deletion",
+		held := haveCondition("Deleted", metav1.ConditionTrue, "Deletion",
 			"Deleting secrets: Secret kyma-system/serverless-registry-config-default, held by finalizer "+module.RegistryFinalizer)
 		Expect(world().Delete(ctx, object)).To(Succeed())
 		Eventually(func(g Gomega) {

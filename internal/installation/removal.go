@@ -53,37 +53,36 @@ func (i *Installation) Functions(ctx context.Context) (module.Functions, error) 
 }
 
 // Remove deletes what belongs to the installation in a namespace, one step
-// further each time it is called. It returns what it waits for; that is empty
-// when nothing is left.
+// further each time it is called. It returns how far that is.
 //
 // Secrets go first: with them the function controller removes its copies,
 // while it still runs. CRDs go when nothing else is left, as Functions go with
 // their definition.
-func (i *Installation) Remove(ctx context.Context, namespace string) (string, error) {
+func (i *Installation) Remove(ctx context.Context, namespace string) (module.Removal, error) {
 	found, err := i.everything(ctx, namespace)
 	if err != nil {
-		return "", err
+		return module.Removal{}, err
 	}
 	secrets, definitions, others := inOrderOfRemoval(found)
 	if len(secrets) > 0 {
-		return i.step(ctx, "Deleting secrets", secrets, i.releaseIfAbandoned)
+		return i.step(ctx, module.RemovalOfSecrets, secrets, i.releaseIfAbandoned)
 	}
 	if len(others) > 0 {
-		return i.step(ctx, "Uninstalling", others, i.delete)
+		return i.step(ctx, module.RemovalOfAll, others, i.delete)
 	}
 	if len(definitions) > 0 {
 		return i.removeDefinitions(ctx, definitions)
 	}
 	copies, err := i.allCopies(ctx)
 	if err != nil {
-		return "", err
+		return module.Removal{}, err
 	}
 	if len(copies) > 0 {
-		return i.step(ctx, "Uninstalling", copies, i.delete)
+		return i.step(ctx, module.RemovalOfAll, copies, i.delete)
 	}
 	// Who installs the module again may have had another one between.
 	i.formerGone.Store(false)
-	return "", i.removeRest(ctx, namespace)
+	return module.Removal{}, i.removeRest(ctx, namespace)
 }
 
 // everything is the inventory with what was there before it, if the module is
@@ -124,28 +123,27 @@ func inOrderOfRemoval(found []metav1.PartialObjectMetadata) (secrets, definition
 	return secrets, definitions, others
 }
 
-// step deletes objects, and returns its progress: what is done, and which
-// object is being deleted already and held by whose finalizer.
-func (i *Installation) step(ctx context.Context, doing string, objects []metav1.PartialObjectMetadata, remove func(context.Context, *metav1.PartialObjectMetadata) error) (string, error) {
+// step deletes objects, and tells which of them is held.
+func (i *Installation) step(ctx context.Context, step module.RemovalStep, objects []metav1.PartialObjectMetadata, remove func(context.Context, *metav1.PartialObjectMetadata) error) (module.Removal, error) {
 	for _, object := range objects {
 		if err := remove(ctx, &object); err != nil {
-			return "", err
+			return module.Removal{}, err
 		}
 	}
-	return module.Removal(doing, objects), nil
+	return module.RemovalOf(step, objects), nil
 }
 
 // removeDefinitions deletes CRDs, unless a Function has come since Functions
 // were counted: it would go with its definition.
-func (i *Installation) removeDefinitions(ctx context.Context, definitions []metav1.PartialObjectMetadata) (string, error) {
+func (i *Installation) removeDefinitions(ctx context.Context, definitions []metav1.PartialObjectMetadata) (module.Removal, error) {
 	functions, err := i.Functions(ctx)
 	if err != nil {
-		return "", err
+		return module.Removal{}, err
 	}
 	if functions.Count > 0 {
-		return "Uninstalling", nil
+		return module.Removal{Step: module.RemovalOfAll}, nil
 	}
-	return i.step(ctx, "Uninstalling", definitions, i.delete)
+	return i.step(ctx, module.RemovalOfAll, definitions, i.delete)
 }
 
 // releaseIfAbandoned deletes a Secret. If the function controller, which holds

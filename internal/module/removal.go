@@ -30,9 +30,26 @@ func (f Functions) String() string {
 	return text
 }
 
-// Removal tells how far a removal has come: what is being done, and the first
-// of the objects that a finalizer holds although it is being deleted.
-func Removal(doing string, objects []metav1.PartialObjectMetadata) string {
+// RemovalStep is what an uninstallation does, in the words that users see.
+type RemovalStep string
+
+const (
+	// RemovalOfSecrets comes first: with them the function controller removes its copies.
+	RemovalOfSecrets RemovalStep = "Deleting secrets"
+	// RemovalOfAll is everything else, and what is said before anything goes.
+	RemovalOfAll RemovalStep = "Uninstalling"
+)
+
+// Removal is how far an uninstallation has come.
+type Removal struct {
+	Step RemovalStep
+	// Held is the first of the objects that a finalizer holds although it is
+	// being deleted.
+	Held string
+}
+
+// RemovalOf tells about objects that a step deletes.
+func RemovalOf(step RemovalStep, objects []metav1.PartialObjectMetadata) Removal {
 	for _, object := range objects {
 		if object.DeletionTimestamp == nil || len(object.Finalizers) == 0 {
 			continue
@@ -41,7 +58,18 @@ func Removal(doing string, objects []metav1.PartialObjectMetadata) string {
 		if object.Namespace != "" {
 			name = object.Namespace + "/" + name
 		}
-		return fmt.Sprintf("%s: %s %s, held by finalizer %s", doing, object.Kind, name, strings.Join(object.Finalizers, ", "))
+		return Removal{Step: step, Held: fmt.Sprintf("%s %s, held by finalizer %s", object.Kind, name, strings.Join(object.Finalizers, ", "))}
 	}
-	return doing
+	return Removal{Step: step}
+}
+
+// Done says that nothing is left.
+func (r Removal) Done() bool { return r.Step == "" }
+
+// String is the message of the condition Deleted.
+func (r Removal) String() string {
+	if r.Held == "" {
+		return string(r.Step)
+	}
+	return string(r.Step) + ": " + r.Held
 }

@@ -89,9 +89,15 @@ func configured(configuration Configuration, state v1alpha1.State, installed met
 	}
 }
 
-// Uninstalling reports how far the deletion has come.
-func Uninstalling(progress string) Report {
-	return deletion(v1alpha1.StateDeleting, metav1.ConditionUnknown, v1alpha1.ReasonDeletion, progress)
+// Uninstalling reports how far the deletion has come. That the condition is True
+// while Secrets go is the original's (contract/functions.md 1.2); the reason says
+// that it has not ended.
+func Uninstalling(removal Removal) Report {
+	status := metav1.ConditionUnknown
+	if removal.Step == RemovalOfSecrets {
+		status = metav1.ConditionTrue
+	}
+	return deletion(v1alpha1.StateDeleting, status, v1alpha1.ReasonDeletion, removal.String())
 }
 
 // UninstallationBlocked reports that Functions are left, which the user has to delete.

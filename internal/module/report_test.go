@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"kyma-project.io/serverless/api/operator/v1alpha1"
 	"kyma-project.io/serverless/internal/module"
 )
@@ -49,8 +51,12 @@ func TestReport(t *testing.T) {
 			append(slices.Clone(configured), "Normal Installed: Serverless installed")},
 		{"installed with warnings", module.Installed(warned), v1alpha1.StateWarning,
 			append(slices.Clone(configured), "Warning Installed: Warning: a; b")},
-		{"uninstalling", module.Uninstalling("Deleting secrets"), v1alpha1.StateDeleting,
+		{"uninstalling", module.Uninstalling(module.Removal{Step: module.RemovalOfAll}), v1alpha1.StateDeleting,
+			[]string{"Normal Deletion: Uninstalling"}},
+		{"deleting secrets", module.Uninstalling(module.Removal{Step: module.RemovalOfSecrets}), v1alpha1.StateDeleting,
 			[]string{"Normal Deletion: Deleting secrets"}},
+		{"held", module.Uninstalling(module.Removal{Step: module.RemovalOfAll, Held: "Kind a/b, held by finalizer c"}), v1alpha1.StateDeleting,
+			[]string{"Normal Deletion: Uninstalling: Kind a/b, held by finalizer c"}},
 		{"blocked", module.UninstallationBlocked(module.Functions{Count: 2, First: []string{"a/f", "b/g"}}), v1alpha1.StateWarning,
 			[]string{"Warning DeletionErr: found 2 items with VersionKind serverless.kyma-project.io/v1alpha2: a/f, b/g"}},
 		{"blocked by many", module.UninstallationBlocked(module.Functions{Count: 7, First: []string{"a/f", "a/g", "a/h", "a/i", "a/j"}}), v1alpha1.StateWarning,
@@ -73,6 +79,24 @@ func TestReport(t *testing.T) {
 				t.Errorf("events %q of the same report again, want none", texts(again))
 			}
 		})
+	}
+}
+
+func TestDeletedIsTrueWhileSecretsGoAndWhenNothingIsLeft(t *testing.T) {
+	for _, test := range []struct {
+		report module.Report
+		want   metav1.ConditionStatus
+	}{
+		{module.Uninstalling(module.Removal{Step: module.RemovalOfSecrets}), metav1.ConditionTrue},
+		{module.Uninstalling(module.Removal{Step: module.RemovalOfAll}), metav1.ConditionUnknown},
+		{module.UninstallationBlocked(module.Functions{Count: 1}), metav1.ConditionFalse},
+		{module.UninstallationFailed(errors.New("x")), metav1.ConditionFalse},
+		{module.Uninstalled(), metav1.ConditionTrue},
+	} {
+		condition := test.report.Conditions[0]
+		if condition.Type != "Deleted" || condition.Status != test.want {
+			t.Errorf("%s is %s while %q, want %s", condition.Type, condition.Status, condition.Message, test.want)
+		}
 	}
 }
 
