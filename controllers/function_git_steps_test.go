@@ -3,7 +3,11 @@ package controllers_test
 import (
 	"archive/tar"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -153,6 +157,19 @@ func (w *functionWorld) fetch(ctx context.Context, job *batchv1.Job) {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	w.succeed(ctx, Default, job)
+}
+
+// push tells of a push as GitHub does, and returns the answer's status.
+func (w *functionWorld) push(namespace, secret, url string) int {
+	GinkgoHelper()
+	body := fmt.Sprintf(`{"repository": {"clone_url": %q}}`, url)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	request := httptest.NewRequest(http.MethodPost, "/git-push/"+namespace, strings.NewReader(body))
+	request.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	response := httptest.NewRecorder()
+	w.gitPush.ServeHTTP(response, request)
+	return response.Code
 }
 
 // output runs a container of the Job that is the builder on this machine, and

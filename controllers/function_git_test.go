@@ -2,15 +2,18 @@ package controllers_test
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kyma-project.io/serverless/api/serverless/v1alpha2"
+	"kyma-project.io/serverless/controllers"
 	"kyma-project.io/serverless/tests/gitserver"
 )
 
@@ -105,6 +108,31 @@ func functionGitSpecs(w *functionWorld) {
 		w.becomesReady(ctx, fn)
 		Expect(w.image(ctx, fn)).To(Equal(first))
 		Expect(w.jobs(ctx, fn.Namespace)).To(HaveLen(jobs))
+	})
+
+	It("picks up a commit at once after the host's webhook, which the namespace's secret signs", func(ctx SpecContext) {
+		host := newGitHost("", "")
+		host.commit("main", map[string]string{"handler.js": "1"})
+		fn := ofRepository(w.newNamespace(ctx), "pushed", host.url, "main", "/")
+		Expect(w.Create(ctx, fn)).To(Succeed())
+		w.fetch(ctx, w.activeJob(ctx, fn.Namespace))
+		w.becomesReady(ctx, fn)
+		commit := host.commit("main", map[string]string{"handler.js": "2"})
+
+		const secret = "the secret of this namespace"
+		asked := host.lists.Load()
+		Expect(w.push(fn.Namespace, secret, host.url)).To(Equal(http.StatusUnauthorized), "the namespace has no secret yet")
+		Expect(w.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: fn.Namespace, Name: controllers.GitPushSecret}, StringData: map[string]string{"secret": secret},
+		})).To(Succeed())
+		Expect(w.push(fn.Namespace, "another secret of whoever", host.url)).To(Equal(http.StatusUnauthorized))
+		Expect(w.push(fn.Namespace, secret, host.url+"/other")).To(Equal(http.StatusAccepted), "it tells nothing of what is known")
+		Consistently(host.lists.Load).WithTimeout(500 * time.Millisecond).Should(Equal(asked))
+
+		Expect(w.push(fn.Namespace, secret, host.url)).To(Equal(http.StatusAccepted))
+		w.fetch(ctx, w.activeJob(ctx, fn.Namespace))
+		w.becomesReady(ctx, fn)
+		Expect(fn.Status.Commit).To(Equal(commit))
 	})
 
 	It("runs tags and fixed commits, and asks no server for the latter", func(ctx SpecContext) {

@@ -100,6 +100,9 @@ type functionWorld struct {
 	// registerer takes the metrics; where it is nil, those of each controller are its own.
 	registerer prometheus.Registerer
 
+	// gitPush receives webhooks of Git hosts.
+	gitPush http.Handler
+
 	// forbidden has the paths that the controller may not read.
 	forbidden sync.Map
 	// lagging has the namespaces whose package registry Secret the cache doesn't show yet.
@@ -198,6 +201,7 @@ func (w *functionWorld) setUp(mgr ctrl.Manager) {
 		Namespaces:            setup,
 	}
 	Expect(functions.SetupWithManager(mgr, packages, workers, time.Second)).To(Succeed())
+	w.gitPush = functions.GitPushHandler()
 	namespaces := &controllers.NamespaceReconciler{
 		NamespaceSetup: setup,
 		Loop:           health.NewLoop(controllers.ReconciliationTimeout, time.Second),

@@ -151,13 +151,14 @@ func settingsSpecs(started func() *operatorWorld) {
 			"kyma-project.io--serverless-allow-to-apiserver",
 			"kyma-project.io--serverless-allow-to-dns",
 			"kyma-project.io--serverless-allow-metrics",
+			"kyma-project.io--serverless-allow-git-push",
 			"kyma-project.io--serverless-allow-to-webhook",
 			"kyma-project.io--serverless-allow-to-registry"))
 
 		patch(ctx, object, `{"enableNetworkPolicies": false}`)
 		Eventually(policies).Should(BeEmpty())
 		patch(ctx, object, `{"enableNetworkPolicies": true, "dockerRegistry": {"enableInternal": false}}`)
-		Eventually(policies).Should(And(HaveLen(5), Not(ContainElement("kyma-project.io--serverless-allow-to-registry"))))
+		Eventually(policies).Should(And(HaveLen(6), Not(ContainElement("kyma-project.io--serverless-allow-to-registry"))))
 	})
 
 	It("names settings that cannot work before anything is applied, and goes on once they are corrected", func(ctx SpecContext) {

@@ -22,6 +22,7 @@ import (
 	"kyma-project.io/serverless/internal/build"
 	"kyma-project.io/serverless/internal/fips"
 	"kyma-project.io/serverless/internal/git"
+	"kyma-project.io/serverless/internal/gitpush"
 	"kyma-project.io/serverless/internal/health"
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/logging"
@@ -160,6 +161,9 @@ func setupControllers(mgr manager.Manager, packages cache.Cache, options *option
 	}
 	if err := mgr.Add(collection); err != nil {
 		return fmt.Errorf("set up collection of images: %w", err)
+	}
+	if err := mgr.Add(&gitpush.Server{Address: options.gitPushAddress, Handler: functions.GitPushHandler()}); err != nil {
+		return fmt.Errorf("set up receiver of Git hosts' webhooks: %w", err)
 	}
 	return errors.Join(mgr.AddHealthzCheck("functions", functions.Loop.Check), mgr.AddHealthzCheck("namespaces", namespaces.Loop.Check))
 }

@@ -29,6 +29,7 @@ type options struct {
 	collectionInterval     time.Duration
 	metricsAddress         string
 	probeAddress           string
+	gitPushAddress         string
 	logConfig              string
 	leaderElect            bool
 	workers                int
@@ -58,6 +59,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.DurationVar(&o.collectionInterval, "collection-interval", time.Hour, "time between two collections of images that nothing refers to")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8090", "address of /healthz and /readyz")
+	flags.StringVar(&o.gitPushAddress, "git-push-bind-address", ":8091", "address of /git-push, which Git hosts' webhooks call")
 	flags.StringVar(&o.logConfig, "log-config", "", "file with logLevel and logFormat")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "wait to be the only active replica")
 	flags.IntVar(&o.workers, "workers", 16, "how many Functions are reconciled at once")

@@ -15,6 +15,8 @@ const (
 	continuousInterval = 10 * time.Second
 	// firstRetry follows a failure, and doubles up to defaultInterval.
 	firstRetry = 10 * time.Second
+	// afterPush is the least time between two questions, however many pushes are told of.
+	afterPush = 2 * time.Second
 	// fresh is how old an answer may be for one who comes anew.
 	fresh = 5 * time.Second
 	// pollers is how many remotes are asked at once: one that hangs holds up
@@ -70,10 +72,12 @@ type owner struct {
 }
 
 type remoteState struct {
-	owners   map[types.NamespacedName]*owner
-	answers  map[string]Answer // by reference
-	asked    time.Time
-	failures int
+	owners  map[types.NamespacedName]*owner
+	answers map[string]Answer // by reference
+	// asked is when the answers began to be asked for; what was pushed after
+	// that may be missing in them.
+	asked, pushed time.Time
+	failures      int
 }
 
 // NewPoller returns a Poller; it asks nobody before Run.
@@ -146,6 +150,25 @@ func (p *Poller) forget(name types.NamespacedName) {
 	}
 }
 
+// Pushed has the remotes asked soon that are at one of the addresses, and in
+// which an owner of the namespace is interested.
+func (p *Poller) Pushed(namespace string, addresses []string) {
+	places := map[string]bool{}
+	for _, address := range addresses {
+		places[place(address)] = true
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for name, owner := range p.owners {
+		if name.Namespace != namespace || !places[place(owner.Remote.URL)] {
+			continue
+		}
+		state := p.remotes[owner.Remote]
+		state.pushed = time.Now()
+		p.queue.AddAfter(owner.Remote, state.pause())
+	}
+}
+
 // Run asks the remotes until the context ends. Changed is called for each
 // owner whose answer is another one than it got.
 func (p *Poller) Run(ctx context.Context, changed func(types.NamespacedName)) {
@@ -173,6 +196,7 @@ func (p *Poller) poll(ctx context.Context, remote Remote) []types.NamespacedName
 	if !p.isDue(remote) {
 		return nil
 	}
+	begin := time.Now()
 	found, err := p.list(ctx, remote)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -180,7 +204,7 @@ func (p *Poller) poll(ctx context.Context, remote Remote) []types.NamespacedName
 	if state == nil || ctx.Err() != nil {
 		return nil
 	}
-	changed := state.learn(found, err)
+	changed := state.learn(begin, found, err)
 	p.queue.AddAfter(remote, state.interval())
 	return changed
 }
@@ -190,26 +214,45 @@ func (p *Poller) isDue(remote Remote) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	state := p.remotes[remote]
-	if state != nil && state.isFresh() {
-		p.queue.AddAfter(remote, state.interval())
+	if state == nil {
 		return false
 	}
-	return state != nil
+	wait := state.interval()
+	if !state.isFresh() {
+		wait = state.pause()
+	}
+	if wait > 0 {
+		p.queue.AddAfter(remote, wait)
+	}
+	return wait <= 0
 }
 
-// isFresh tells whether there is a new answer for each owner.
-func (s *remoteState) isFresh() bool {
+// hasAnswers tells whether there is an answer for each owner.
+func (s *remoteState) hasAnswers() bool {
 	for _, owner := range s.owners {
 		if _, found := s.answers[owner.Reference]; !found {
 			return false
 		}
 	}
-	return time.Since(s.asked) < fresh
+	return true
+}
+
+// pause is the time until the remote may be asked once more, for a push.
+func (s *remoteState) pause() time.Duration {
+	if !s.hasAnswers() {
+		return 0
+	}
+	return max(0, afterPush-time.Since(s.asked))
+}
+
+// isFresh tells whether there is a new answer for each owner.
+func (s *remoteState) isFresh() bool {
+	return s.hasAnswers() && time.Since(s.asked) < fresh && s.asked.After(s.pushed)
 }
 
 // learn stores what was found and returns the owners for whom it is news.
-func (s *remoteState) learn(found References, err error) (changed []types.NamespacedName) {
-	s.asked = time.Now()
+func (s *remoteState) learn(begin time.Time, found References, err error) (changed []types.NamespacedName) {
+	s.asked = begin
 	if s.failures++; err == nil {
 		s.failures = 0
 	}

@@ -224,3 +224,73 @@ func TestPollerAsksAnewForAnOwnerWhoComesLater(t *testing.T) {
 		}
 	})
 }
+
+func TestPollerAsksAtOnceAfterAPush(t *testing.T) {
+	polled(t, func(t *testing.T, p *Poller, servers *fakeServers, told <-chan types.NamespacedName) {
+		const url = "https://git.local/shop/orders.git"
+		_, _ = p.Latest(owned("a"), onMain(url))
+		<-told
+		heard(t, p, "a", onMain(url))
+		servers.set("main", "2", nil)
+		begin := time.Now()
+		p.Pushed("shop", []string{"git@git.local:shop/orders.git", "https://git.local/shop/orders"})
+		<-told
+		if wait := time.Since(begin); wait > afterPush {
+			t.Errorf("told after %s", wait)
+		}
+		if got := heard(t, p, "a", onMain(url)); got.Commit != "2" {
+			t.Errorf("commit %q", got.Commit)
+		}
+	})
+}
+
+// A host that tells of a hundred pushes, or somebody who has its secret, has the server asked no more than every two seconds.
+func TestPollerAsksNoMoreOftenThanItMayHoweverManyPushes(t *testing.T) {
+	polled(t, func(t *testing.T, p *Poller, servers *fakeServers, told <-chan types.NamespacedName) {
+		const url = "https://git.local/shop/orders.git"
+		_, _ = p.Latest(owned("a"), onMain(url))
+		<-told
+		heard(t, p, "a", onMain(url))
+		begin := time.Now()
+		for range 1000 {
+			p.Pushed("shop", []string{url})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if asked, most := servers.times(url), 2+int(time.Since(begin)/afterPush); asked > most || asked < most-2 {
+			t.Errorf("asked %d times in %s", asked, time.Since(begin))
+		}
+	})
+}
+
+func TestPushesOfOthersAreOfNoMatter(t *testing.T) {
+	polled(t, func(t *testing.T, p *Poller, servers *fakeServers, told <-chan types.NamespacedName) {
+		const url = "https://git.local/shop/orders.git"
+		_, _ = p.Latest(owned("a"), onMain(url))
+		<-told
+		heard(t, p, "a", onMain(url))
+		time.Sleep(time.Minute)
+		p.Pushed("market", []string{url})
+		p.Pushed("shop", []string{"https://git.local/shop/other.git", "https://other.local/shop/orders.git", "", "::"})
+		p.Pushed("shop", nil)
+		time.Sleep(time.Minute)
+		if asked := servers.times(url); asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
+func TestPlaceOfARepository(t *testing.T) {
+	for _, same := range [][]string{
+		{"https://github.com/Shop/orders.git", "https://ann:token@github.com/shop/orders", "git@github.com:shop/orders.git", "ssh://git@github.com:22/shop/orders/"},
+		{"http://gitea.local:3000/a/b.git", "ssh://git@gitea.local:2222/a/b.git"},
+	} {
+		for _, url := range same {
+			if place(url) != place(same[0]) || place(url) == "" {
+				t.Errorf("%s is at %q, %s at %q", url, place(url), same[0], place(same[0]))
+			}
+		}
+	}
+	if place("https://a.local/x") == place("https://b.local/x") || place("") != "" || place("/etc") != "" {
+		t.Error("different places are the same")
+	}
+}

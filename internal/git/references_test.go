@@ -1,11 +1,13 @@
 package git_test
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -115,6 +117,72 @@ func TestServerThatDoesNotServe(t *testing.T) {
 				t.Errorf("shows what it must not: %v", err)
 			}
 		})
+	}
+}
+
+func TestHTTPSWithACertificateOfItsOwnAuthority(t *testing.T) {
+	server := newServer(t, "ann", "s3cret")
+	want := server.commit(t, "main", handler("1"))
+	secure := httptest.NewTLSServer(server.http.Config.Handler)
+	defer secure.Close()
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	for name, test := range map[string]struct{ authority, fails string }{
+		"known":   {string(authority), ""},
+		"unknown": {"", "certificate signed by unknown authority"},
+		"none":    {"-----", "the key ca.crt of the Secret with the credentials holds no certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := map[string]string{"username": "ann", "password": "s3cret", "ca.crt": test.authority}
+			remote := git.Remote{URL: secure.URL + "/" + server.Name, Credential: credential(t, "basic", data)}
+			found, err := git.List(t.Context(), remote)
+			if test.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fails) || strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if commit, err := found.Commit("main"); commit != want || err != nil {
+				t.Errorf("%s, %v", commit, err)
+			}
+			files, err := fetch(t, remote, git.Checkout{Commit: want, BaseDir: "/"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, files, map[string]string{"handler.js": "1"})
+		})
+	}
+}
+
+// A server that sends its clients elsewhere doesn't get their credentials there.
+func TestRedirectToAnotherHostTakesNoCredentials(t *testing.T) {
+	var shown atomic.Bool
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		if request.Header.Get("Authorization") != "" {
+			shown.Store(true)
+		}
+		response.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer elsewhere.Close()
+	redirects := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		http.Redirect(response, request, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)+request.URL.Path+"?"+request.URL.RawQuery, http.StatusFound)
+	}))
+	defer redirects.Close()
+	for _, remote := range []git.Remote{
+		{URL: redirects.URL + "/a.git", Credential: credential(t, "basic", map[string]string{"username": "ann", "password": "s3cret"})},
+		{URL: strings.Replace(redirects.URL, "://", "://ann:s3cret@", 1) + "/a.git"},
+	} {
+		if _, err := git.List(t.Context(), remote); err == nil {
+			t.Error("it was let in")
+		}
+		if _, err := fetch(t, remote, git.Checkout{Commit: strings.Repeat("1", 40), BaseDir: "/"}); err == nil {
+			t.Error("it was let in")
+		}
+	}
+	if shown.Load() {
+		t.Error("the credentials were sent to another host")
 	}
 }
 

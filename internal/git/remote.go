@@ -43,6 +43,17 @@ func Address(text string) string {
 	return parsed.String()
 }
 
+// place is where a repository is, whichever way it is reached: over SSH and
+// HTTP, by name and password or not, it is the same one. "" is none.
+func place(text string) string {
+	endpoint, err := transport.NewEndpoint(text)
+	if err != nil || endpoint.Host == "" {
+		return ""
+	}
+	path := strings.TrimSuffix(strings.Trim(endpoint.Path, "/"), ".git")
+	return strings.ToLower(endpoint.Host + "/" + path)
+}
+
 // schemes are those that a Function's repository may be reached by: nothing
 // that reads this machine's files or runs a program.
 var schemes = []string{"https", "http", "ssh"}

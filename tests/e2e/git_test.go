@@ -1,9 +1,15 @@
 package e2e
 
 import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -95,6 +101,27 @@ var _ = Describe("A Function from Git", Ordered, func() {
 		Expect(failures).To(BeEmpty())
 	})
 
+	It("answers with the code of a commit within seconds after the host's webhook, though it is looked for every five minutes", func(ctx SpecContext) {
+		// A remote of its own: nobody else has it asked.
+		address := strings.Replace(httpURL, "://", "://ann:s3cret@", 1)
+		pushed := nodejs(namespace, "pushed", "", "")
+		pushed.Spec.Source = v1alpha2.Source{GitRepository: &v1alpha2.GitRepositorySource{
+			URL: address, Repository: v1alpha2.Repository{BaseDir: "/functions/greet", Reference: "pushed"},
+		}}
+		commit("pushed", "before")
+		Expect(k8s.Create(ctx, pushed)).To(Succeed())
+		ask := answer(expose(ctx, pushed))
+		Eventually(ask).WithTimeout(ready).Should(Equal("before"))
+		const key = "the secret of the namespace"
+		secret(ctx, "serverless-git-push", "", map[string]string{"secret": key})
+		receiver := exposeGitPush(ctx) + "/git-push/" + namespace
+
+		commit("pushed", "after")
+		Expect(postPush(ctx, receiver, "a secret that's wrong", httpURL)).To(Equal(http.StatusUnauthorized))
+		Expect(postPush(ctx, receiver, key, httpURL)).To(Equal(http.StatusAccepted))
+		Eventually(ask).WithTimeout(time.Minute).Should(Equal("after"))
+	})
+
 	It("goes back to a commit without a fetch", func(ctx SpecContext) {
 		edit(ctx, fn, func(spec *v1alpha2.FunctionSpec) { spec.Source.GitRepository.Reference = first })
 		Eventually(answer(url)).Should(Equal("one"))
@@ -122,6 +149,47 @@ var _ = Describe("A Function from Git", Ordered, func() {
 		Eventually(answer(expose(ctx, tagged))).WithTimeout(ready).Should(Equal("one"))
 	})
 })
+
+// exposeGitPush has the receiver of webhooks answer on this machine, and returns its URL.
+func exposeGitPush(ctx SpecContext) string {
+	GinkgoHelper()
+	var original corev1.Service
+	Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "kyma-system", Name: "serverless-git-push"}, &original)).To(Succeed())
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: original.Namespace, GenerateName: "git-push-"},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Selector: original.Spec.Selector, Ports: []corev1.ServicePort{
+			{Port: original.Spec.Ports[0].Port, TargetPort: original.Spec.Ports[0].TargetPort},
+		}},
+	}
+	Expect(k8s.Create(ctx, service)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, service)).To(Succeed()) })
+	return fmt.Sprintf("http://127.0.0.1:%d", service.Spec.Ports[0].NodePort)
+}
+
+// postPush tells of a push as GitHub does, and returns the answer's status.
+func postPush(ctx context.Context, receiver, secret, address string) int {
+	GinkgoHelper()
+	body := fmt.Sprintf(`{"ref": "refs/heads/pushed", "repository": {"clone_url": %q}}`, address)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	var status int
+	// The node port needs a moment.
+	Eventually(func() error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, receiver, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		status = response.StatusCode
+		return response.Body.Close()
+	}).Should(Succeed())
+	return status
+}
 
 // listenToPods listens where the cluster's Pods can reach this process: at
 // the address that this machine has towards the node.

@@ -18,7 +18,7 @@ const (
 	kinds = "mutatingwebhookconfiguration,validatingwebhookconfiguration,crd,clusterrole,clusterrolebinding,priorityclass,deployment,pod,service,secret,configmap,serviceaccount,pvc,role,rolebinding,lease"
 	// leftover matches the names of the module's objects. The operator's own,
 	// which users apply and delete themselves, stay.
-	leftover = `functions\.serverless|serverless-webhook|webhook\.serverless|ctrl-mngr|serverless-controller-manager|docker-registry|serverless-function|registry-config-default|serverless-configuration|serverless-priority|serverless\.function\.cli|configmap/functions\n|clusterrole(binding)?\.rbac\.authorization\.k8s\.io/serverless\n`
+	leftover = `functions\.serverless|serverless-webhook|webhook\.serverless|ctrl-mngr|serverless-controller-manager|serverless-git-push|docker-registry|serverless-function|registry-config-default|serverless-configuration|serverless-priority|serverless\.function\.cli|configmap/functions\n|clusterrole(binding)?\.rbac\.authorization\.k8s\.io/serverless\n`
 )
 
 const sampleFile = "../../config/samples/default-serverless-cr.yaml"
