@@ -70,7 +70,7 @@ var suites = []struct {
 	names   []string
 	measure func(context.Context, options) ([]measurement, error)
 }{
-	{[]string{"edit_to_answer", "second_function", "first_build"}, measureWaiting},
+	{[]string{"edit_to_answer", "second_function", "first_build", "parallel_builds", "large_dependencies"}, measureWaiting},
 	{[]string{"controller_scale", "controller_rest_memory", "controller_rest_writes"}, measureScale},
 	{[]string{"node_hello", "node_json", "node_tracing", "node_start", "node_memory"}, measureNodejs},
 	{[]string{"python_hello", "python_json", "python_tracing", "python_start", "python_memory"}, measurePython},
@@ -133,6 +133,8 @@ func measureWaiting(ctx context.Context, options options) ([]measurement, error)
 		{"edit_to_answer", "≤ 1.3", lab.editToAnswer},
 		{"second_function", "≤ 1.5", lab.secondFunction},
 		{"first_build", "", lab.firstBuild},
+		{"parallel_builds", "", lab.parallelBuilds},
+		{"large_dependencies", "", lab.largeDependencies},
 	} {
 		if !options.wants(benchmark.name) {
 			continue
