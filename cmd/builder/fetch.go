@@ -25,6 +25,7 @@ type fetching struct {
 	sourceFile                          string
 	dependenciesFile, emptyDependencies string
 	lockFiles                           []string
+	timeFile                            string
 }
 
 func runFetch(ctx context.Context, args []string) error {
@@ -40,6 +41,7 @@ func runFetch(ctx context.Context, args []string) error {
 	flags.StringVar(&f.dependenciesFile, "dependencies-file", "", "file that lists the dependencies")
 	flags.StringVar(&f.emptyDependencies, "empty-dependencies", "", "what to write to the dependencies file if there is none")
 	flags.StringArrayVar(&f.lockFiles, "lock-file", nil, "file that fixes the dependencies, if it is there; may be repeated")
+	flags.StringVar(&f.timeFile, "time-file", "", "file to write the time of the commit to")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -65,8 +67,14 @@ func (f *fetching) run(ctx context.Context) error {
 	if err := os.Mkdir(f.to, 0o755); err != nil {
 		return fmt.Errorf("make room for the source: %w", err)
 	}
-	if err := git.Fetch(ctx, f.remote, f.checkout, objects, f.to); err != nil {
+	committed, err := git.Fetch(ctx, f.remote, f.checkout, objects, f.to)
+	if err != nil {
 		return fmt.Errorf("fetch commit %s of %s: %w", f.checkout.Commit, f.remote.Address(), err)
+	}
+	if f.timeFile != "" {
+		if err := os.WriteFile(f.timeFile, []byte(committed.UTC().Format(time.RFC3339)), 0o644); err != nil {
+			return fmt.Errorf("write the time of the commit: %w", err)
+		}
 	}
 	if err := f.complete(); err != nil {
 		return err

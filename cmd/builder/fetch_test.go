@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -29,14 +30,14 @@ func TestFetchAndPushPublishASource(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root := filepath.Join(t.TempDir(), "source")
-	fetch := []string{"fetch", "--url=" + url, "--commit=" + commit, "--base-dir=/orders", "--to=" + root, "--auth-type=basic", "--auth-dir=" + credentials,
+	root, committed := filepath.Join(t.TempDir(), "source"), filepath.Join(t.TempDir(), "committed")
+	fetch := []string{"fetch", "--url=" + url, "--commit=" + commit, "--base-dir=/orders", "--to=" + root, "--time-file=" + committed, "--auth-type=basic", "--auth-dir=" + credentials,
 		"--source-file=handler.js", "--dependencies-file=package.json", "--empty-dependencies={}", "--lock-file=npm-shrinkwrap.json", "--lock-file=package-lock.json"}
 	if err := run(t.Context(), fetch); err != nil {
 		t.Fatal(err)
 	}
-	push := []string{"push", "--root=" + root, "--entry=.", "--directory=/function", "--dependencies-file=package.json", "--to=" + host + "/shop.dependencies:1", "--plain-http",
-		"--lock-file=npm-shrinkwrap.json", "--lock-file=package-lock.json"}
+	push := []string{"push", "--root=" + root, "--entry=.", "--directory=/function", "--dependencies-file=package.json", "--time-file=" + committed,
+		"--to=" + host + "/shop.dependencies:1", "--plain-http", "--lock-file=npm-shrinkwrap.json", "--lock-file=package-lock.json"}
 	if err := run(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +51,9 @@ func TestFetchAndPushPublishASource(t *testing.T) {
 	}
 	if found.Dependencies != `{"dependencies": {"ms": "2.1.3"}}` || !strings.HasPrefix(found.Content, "sha256:") {
 		t.Errorf("dependencies %q, content %q", found.Dependencies, found.Content)
+	}
+	if age := time.Since(found.Created); age < 0 || age > time.Hour {
+		t.Errorf("the commit of just now is of %s", found.Created)
 	}
 	if want := source.LockOf("package-lock.json", []byte(lock)).String(); found.Lock != want {
 		t.Errorf("lock %q, want %q", found.Lock, want)

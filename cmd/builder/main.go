@@ -5,10 +5,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -54,24 +52,21 @@ func runPush(ctx context.Context, args []string) error {
 	entries := flags.StringArray("entry", nil, "name below root that goes into the layer; may be repeated")
 	directory := flags.String("directory", "", "directory of the image where the entries go")
 	to := flags.String("to", "", "image reference to push the layer to")
-	dependencies := flags.String("dependencies-file", "", "file below root whose text labels the image")
-	locks := flags.StringArray("lock-file", nil, "file below root that fixes dependencies: the first that is there labels the image; may be repeated")
+	var what about
+	flags.StringVar(&what.dependenciesFile, "dependencies-file", "", "file below root whose text labels the image")
+	flags.StringVar(&what.timeFile, "time-file", "", "file with the time of the source, which labels the image")
+	flags.StringArrayVar(&what.lockFiles, "lock-file", nil, "file below root that fixes dependencies: the first that is there labels the image; may be repeated")
+	flags.BoolVar(&what.packages, "packages", false, "label the image with the packages that the entries are")
 	token := flags.String("token-file", "", "file with the token to log in with; if empty, the Docker configuration has credentials")
 	plainHTTP := flags.Bool("plain-http", false, "allow a registry without TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP, TokenFile: *token}
-	if *dependencies != "" {
-		text, err := readFile(*root, *dependencies)
-		if err != nil {
-			return err
-		}
-		target.Labels = map[string]string{image.DependenciesLabel: text}
-		if err := labelLock(target.Labels, *root, *locks); err != nil {
-			return err
-		}
+	labels, err := what.labels(*root, *entries)
+	if err != nil {
+		return err
 	}
+	target := image.Target{Reference: *to, PlainHTTP: *plainHTTP, TokenFile: *token, Labels: labels}
 	return push(ctx, *root, *entries, *directory, target)
 }
 
@@ -84,21 +79,6 @@ func push(ctx context.Context, root string, entries []string, directory string, 
 		return fmt.Errorf("push %s: %w", target.Reference, err)
 	}
 	fmt.Printf("pushed %s@%s in %s\n", target.Reference, digest, time.Since(begin).Round(time.Millisecond))
-	return nil
-}
-
-// labelLock adds the label of the first lock file that is there.
-func labelLock(labels map[string]string, root string, files []string) error {
-	for _, file := range files {
-		text, err := readFile(root, file)
-		if err != nil {
-			return err
-		}
-		if text != "" {
-			labels[image.LockLabel] = source.LockOf(file, []byte(text)).String()
-			return nil
-		}
-	}
 	return nil
 }
 
@@ -121,18 +101,4 @@ func runLock(ctx context.Context, args []string) error {
 		return fmt.Errorf("write lock file: %w", err)
 	}
 	return nil
-}
-
-// readFile reads a file that may be missing, and that may be a link within root.
-func readFile(root, file string) (string, error) {
-	directory, err := os.OpenRoot(root)
-	if err != nil {
-		return "", fmt.Errorf("open %s: %w", root, err)
-	}
-	defer directory.Close()
-	text, err := directory.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read %s: %w", file, err)
-	}
-	return string(text), nil
 }

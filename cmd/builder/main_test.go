@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"kyma-project.io/serverless/internal/image"
 )
 
 func TestPushPublishesWhatWasInstalled(t *testing.T) {
@@ -19,8 +21,11 @@ func TestPushPublishesWhatWasInstalled(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, "node_modules/ms"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(root, "node_modules/ms/package.json"), []byte(`{"name":"ms","version":"2.1.3"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	reference := strings.TrimPrefix(server.URL, "http://") + "/shop.dependencies:1"
-	args := []string{"push", "--root=" + root, "--entry=node_modules", "--directory=/function", "--to=" + reference, "--plain-http"}
+	args := []string{"push", "--root=" + root, "--entry=node_modules", "--directory=/function", "--to=" + reference, "--plain-http", "--packages"}
 	if err := run(t.Context(), args); err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +39,10 @@ func TestPushPublishesWhatWasInstalled(t *testing.T) {
 	}
 	if layers, err := pushed.Layers(); err != nil || len(layers) != 1 {
 		t.Errorf("%d layers, %v; want one", len(layers), err)
+	}
+	config, err := pushed.ConfigFile()
+	if err != nil || config.Config.Labels[image.PackagesLabel] != `{"packages":[{"type":"npm","name":"ms","version":"2.1.3"}]}` {
+		t.Errorf("labels %v, %v; want the packages", config.Config.Labels, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"kyma-project.io/serverless/internal/image"
 	"kyma-project.io/serverless/internal/metrics"
 	"kyma-project.io/serverless/internal/preset"
+	"kyma-project.io/serverless/internal/referrer"
 	"kyma-project.io/serverless/internal/repository"
 	"kyma-project.io/serverless/internal/runtime"
 	"kyma-project.io/serverless/internal/source"
@@ -136,11 +137,16 @@ func (b *Builder) assemble(ctx context.Context, in Request, plan Plan, base imag
 	if err != nil {
 		return "", err
 	}
+	from := originOf(in, published)
 	digest, err = in.Registry.Assemble(ctx, repository.Function(in.Function.Namespace, in.Function.Name), plan.Image, image.Parts{
 		Base:                   base,
 		Dependencies:           plan.Dependencies,
 		DependenciesRepository: repository.Dependencies(in.Function.Namespace),
 		Source:                 layer,
+		Annotations:            annotations(in, base, from),
+		About: func(made image.Assembled) ([]referrer.Artifact, error) {
+			return attestations(in, plan, base, from, made)
+		},
 	})
 	if err != nil {
 		// The registry may have lost its copy of the base: look again next time.

@@ -17,6 +17,8 @@ const (
 	gitCreds = "/git-credentials"
 	// fetchedDir holds the fetched files, of the workspace.
 	fetchedDir = workspace + "/source"
+	// fetchedTime is a file with the time of the commit.
+	fetchedTime = workspace + "/committed"
 )
 
 // FetchInput is what fetching a Git source needs to know.
@@ -75,7 +77,7 @@ func memoryLimit() corev1.EnvVar {
 func fetchArgs(in FetchInput) []string {
 	args := []string{
 		"fetch", "--url=" + literal(in.Revision.URL), "--commit=" + in.Revision.Commit, "--base-dir=" + literal(in.Revision.BaseDir),
-		"--to=" + fetchedDir,
+		"--to=" + fetchedDir, "--time-file=" + fetchedTime,
 		"--source-file=" + in.Runtime.SourceFile,
 		"--dependencies-file=" + in.Runtime.DependenciesFile, "--empty-dependencies=" + emptyDependencies(in.Runtime),
 	}
@@ -93,6 +95,7 @@ func pushSourceArgs(in FetchInput) []string {
 	args := []string{
 		"push", "--root=" + fetchedDir, "--entry=.", "--directory=" + in.Runtime.FunctionDir,
 		"--dependencies-file=" + in.Runtime.DependenciesFile, "--to=" + in.Target,
+		"--time-file=" + fetchedTime,
 	}
 	args = append(args, lockArgs(in.Runtime)...)
 	if in.PlainHTTP {

@@ -301,7 +301,7 @@ func installEnv(in JobInput) []corev1.EnvVar {
 }
 
 func pushArgs(in JobInput) []string {
-	args := []string{"push", "--root=" + workspace, "--directory=" + in.Runtime.FunctionDir, "--to=" + in.Target}
+	args := []string{"push", "--root=" + workspace, "--directory=" + in.Runtime.FunctionDir, "--to=" + in.Target, "--packages"}
 	for _, entry := range in.Runtime.Installed {
 		args = append(args, "--entry="+entry)
 	}

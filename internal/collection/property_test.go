@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"kyma-project.io/serverless/internal/collection"
 )
 
@@ -17,7 +19,7 @@ type actor struct {
 // Whatever order requests come in, and whenever the registry is killed: an
 // image that the cluster refers to is there, complete.
 func TestNothingReferredToIsEverLost(t *testing.T) {
-	runs, steps := uint64(8), 400
+	runs, steps := uint64(8), 550
 	if testing.Short() {
 		runs = 2
 	}
@@ -141,6 +143,7 @@ func (w *world) newActor(total *counts) *actor {
 	tag := base + dependencies + source
 
 	var found image
+	var about, statement v1.Descriptor
 	begun := w.now
 	refer := func() error {
 		if w.now.Sub(begun) > timeout {
@@ -163,6 +166,16 @@ func (w *world) newActor(total *counts) *actor {
 			func() error { return w.mount(function, cache, dependencies) },
 			func() error { return w.upload(function, source) },
 			func() error { return w.upload(function, "config "+tag) },
+			// What is about the image is there before its tag.
+			func() error {
+				var errs [2]error
+				about, errs[0] = w.attach(function, "packages", "config "+tag, base, dependencies, source)
+				statement, errs[1] = w.attach(function, "statement", "config "+tag, base, dependencies, source)
+				return errors.Join(errs[:]...)
+			},
+			func() error {
+				return w.listReferrers(function, []v1.Descriptor{about, statement}, "config "+tag, base, dependencies, source)
+			},
 			func() (err error) {
 				found.repository = function
 				found.digest, err = w.tag(function, tag, "config "+tag, base, dependencies, source)

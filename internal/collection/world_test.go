@@ -42,6 +42,8 @@ type world struct {
 	collector     *collection.Collector
 	// references are the cluster's.
 	references map[image]bool
+	// attached are the lists of what was attached to images.
+	attached map[image]image
 }
 
 type image struct {
@@ -50,7 +52,7 @@ type image struct {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{T: t, random: rand.New(rand.NewPCG(seed, 0)), now: time.Now(), references: map[image]bool{}}
+	w := &world{T: t, random: rand.New(rand.NewPCG(seed, 0)), now: time.Now(), references: map[image]bool{}, attached: map[image]image{}}
 	real := filesystem.New(filesystem.DriverParameters{RootDirectory: t.TempDir(), MaxThreads: 25})
 	w.disk = &disk{StorageDriver: real}
 	w.raw = w.serve(real)
@@ -137,32 +139,80 @@ func (w *world) mount(to, from, content string) error {
 
 // tag puts a manifest of the layers, whose content is there.
 func (w *world) tag(to, tag, config string, layers ...string) (digest.Digest, error) {
+	descriptor, err := w.put(to, v1.MediaTypeImageManifest, manifestOf(config, layers...))
+	if err != nil {
+		return "", err
+	}
+	return descriptor.Digest, w.name(to, tag, descriptor)
+}
+
+func manifestOf(config string, layers ...string) v1.Manifest {
 	manifest := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: describe(v1.MediaTypeImageConfig, config)}
 	manifest.SchemaVersion = 2
 	for _, layer := range layers {
 		manifest.Layers = append(manifest.Layers, describe(v1.MediaTypeImageLayer, layer))
 	}
-	return w.put(to, tag, v1.MediaTypeImageManifest, manifest)
+	return manifest
 }
 
-func (w *world) put(to, tag, mediaType string, content any) (digest.Digest, error) {
+// subjectOf is the image of the layers, which may be yet to come.
+func subjectOf(config string, layers ...string) v1.Descriptor {
+	text, err := json.Marshal(manifestOf(config, layers...))
+	if err != nil {
+		panic(err)
+	}
+	return v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(text), Size: int64(len(text))}
+}
+
+// attach puts a manifest whose subject is the image of the layers.
+func (w *world) attach(to, what, config string, layers ...string) (v1.Descriptor, error) {
+	subject := subjectOf(config, layers...)
+	content := what + " of " + subject.Digest.String()
+	if err := errors.Join(w.upload(to, content), w.upload(to, "{}")); err != nil {
+		return v1.Descriptor{}, err
+	}
+	manifest := v1.Manifest{
+		MediaType: v1.MediaTypeImageManifest, ArtifactType: "application/" + what, Subject: &subject,
+		Config: describe(v1.MediaTypeEmptyJSON, "{}"), Layers: []v1.Descriptor{describe("application/"+what, content)},
+	}
+	manifest.SchemaVersion = 2
+	return w.put(to, v1.MediaTypeImageManifest, manifest)
+}
+
+// listReferrers tags the list of what is attached, as without the referrers API.
+func (w *world) listReferrers(to string, attached []v1.Descriptor, config string, layers ...string) error {
+	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: attached}
+	index.SchemaVersion = 2
+	descriptor, err := w.put(to, v1.MediaTypeImageIndex, index)
+	if err != nil {
+		return err
+	}
+	subject := image{to, subjectOf(config, layers...).Digest}
+	w.attached[subject] = image{to, descriptor.Digest}
+	return w.name(to, referrersTag(subject.digest), descriptor)
+}
+
+func referrersTag(of digest.Digest) string { return "sha256-" + of.Encoded() }
+
+func (w *world) put(to, mediaType string, content any) (v1.Descriptor, error) {
 	text, err := json.Marshal(content)
 	if err != nil {
-		return "", err
+		return v1.Descriptor{}, err
 	}
 	parsed, descriptor, err := distribution.UnmarshalManifest(mediaType, text)
 	if err != nil {
-		return "", err
+		return v1.Descriptor{}, err
 	}
-	repository := w.open(w.registry, to)
-	manifests, err := repository.Manifests(w.Context())
+	manifests, err := w.open(w.registry, to).Manifests(w.Context())
 	if err != nil {
-		return "", err
+		return v1.Descriptor{}, err
 	}
-	if _, err := manifests.Put(w.Context(), parsed); err != nil {
-		return "", err
-	}
-	return descriptor.Digest, repository.Tags(w.Context()).Tag(w.Context(), tag, descriptor)
+	_, err = manifests.Put(w.Context(), parsed)
+	return descriptor, err
+}
+
+func (w *world) name(in, tag string, descriptor v1.Descriptor) error {
+	return w.open(w.registry, in).Tags(w.Context()).Tag(w.Context(), tag, descriptor)
 }
 
 func describe(mediaType, content string) v1.Descriptor {
@@ -240,6 +290,14 @@ func (w *world) isComplete(when string) {
 	for _, one := range w.all() {
 		if err := w.pull(w.raw, one); err != nil {
 			w.Fatalf("%s: image %s@%s is referred to and can't be pulled: %v", when, one.repository, one.digest, err)
+		}
+		// Every image here has something attached before it has its tag.
+		if err := w.pull(w.raw, w.attached[one]); err != nil {
+			w.Fatalf("%s: image %s@%s is referred to and has lost what is attached to it: %v", when, one.repository, one.digest, err)
+		}
+		tagged, err := w.open(w.raw, one.repository).Tags(w.Context()).Get(w.Context(), referrersTag(one.digest))
+		if err != nil || tagged.Digest != w.attached[one].digest {
+			w.Fatalf("%s: the tag of what is attached to image %s@%s names %v: %v", when, one.repository, one.digest, tagged.Digest, err)
 		}
 	}
 }

@@ -49,11 +49,12 @@ const largeObject = 1 << 20
 
 // Fetch writes the files of the commit's directory to the target directory.
 // Only the commit itself is fetched if the server allows that. Work is an
-// empty directory for the objects: nothing but indexes is held in memory.
-func Fetch(ctx context.Context, remote Remote, checkout Checkout, work, target string) error {
+// empty directory for the objects: nothing but indexes is held in memory. The
+// time is that of the commit.
+func Fetch(ctx context.Context, remote Remote, checkout Checkout, work, target string) (committed time.Time, err error) {
 	begin, err := parseBaseDir(checkout.BaseDir)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	objects := filesystem.NewStorageWithOptions(osfs.New(work), cache.NewObjectLRU(16*cache.MiByte),
 		filesystem.Options{LargeObjectThreshold: largeObject})
@@ -63,16 +64,16 @@ func Fetch(ctx context.Context, remote Remote, checkout Checkout, work, target s
 	defer cancel()
 	commit, err := fetchCommit(ctx, remote, store{objects, work}, plumbing.NewHash(checkout.Commit), limits)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	tree, err := commit.Tree()
 	if err == nil && begin != "" {
 		tree, err = tree.Tree(begin)
 	}
 	if err != nil {
-		return fmt.Errorf("commit %s has no directory %s; correct spec.source.gitRepository.baseDir", checkout.Commit, checkout.BaseDir)
+		return time.Time{}, fmt.Errorf("commit %s has no directory %s; correct spec.source.gitRepository.baseDir", checkout.Commit, checkout.BaseDir)
 	}
-	return writeFiles(tree, target, checkout.Limits)
+	return commit.Committer.When, writeFiles(tree, target, checkout.Limits)
 }
 
 // parseBaseDir returns the directory as Git names it; "" is the root.

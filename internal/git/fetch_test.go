@@ -24,7 +24,7 @@ func fetch(t *testing.T, remote git.Remote, checkout git.Checkout) (map[string]s
 		checkout.Limits = git.DefaultLimits
 	}
 	target := t.TempDir()
-	if err := git.Fetch(t.Context(), remote, checkout, t.TempDir(), target); err != nil {
+	if _, err := git.Fetch(t.Context(), remote, checkout, t.TempDir(), target); err != nil {
 		return nil, err
 	}
 	found := map[string]string{}

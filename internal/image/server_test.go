@@ -31,6 +31,7 @@ type testRegistry struct {
 
 	mutex    sync.Mutex
 	handler  http.Handler
+	before   func(http.ResponseWriter, *http.Request) bool
 	answered []answer
 }
 
@@ -67,10 +68,12 @@ func start(t *testing.T) *testRegistry {
 
 func (s *testRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
-	handler := s.handler
+	handler, before := s.handler, s.before
 	s.mutex.Unlock()
 	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-	handler.ServeHTTP(recorder, r)
+	if before == nil || !before(recorder, r) {
+		handler.ServeHTTP(recorder, r)
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.answered = append(s.answered, answer{r.Method, r.URL.Path, r.URL.Query().Get("mount") != "", recorder.status})
@@ -87,6 +90,13 @@ func (r *statusRecorder) WriteHeader(status int) {
 	}
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
+}
+
+// intercept has requests answered before the registry does; true says that it was.
+func (s *testRegistry) intercept(before func(http.ResponseWriter, *http.Request) bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.before = before
 }
 
 // lose replaces the registry's storage by an empty one.
@@ -178,7 +188,9 @@ func (s *testRegistry) pushDependencies(t *testing.T, tag string) {
 	reader, writer := io.Pipe()
 	root := tree(t)
 	go func() { writer.CloseWithError(image.WriteTree(writer, root, []string{"node_modules"}, functionDir)) }()
-	target := image.Target{Reference: s.client.PushReference("shop.dependencies", tag), PlainHTTP: true}
+	target := image.Target{
+		Reference: s.client.PushReference("shop.dependencies", tag), PlainHTTP: true, Labels: map[string]string{image.PackagesLabel: `{"packages":[]}`},
+	}
 	digest, err := target.PushLayer(t.Context(), reader)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -13,6 +14,9 @@ const DependenciesLabel = "io.kyma-project.serverless.source.dependencies"
 // LockLabel on a published source names its lock file, and has that file's digest.
 const LockLabel = "io.kyma-project.serverless.source.lock"
 
+// CreatedLabel on a published source holds the time of its commit.
+const CreatedLabel = "org.opencontainers.image.created"
+
 // PublishedSource is a source that a Job published as a layer.
 type PublishedSource struct {
 	Layer v1.Layer
@@ -22,6 +26,8 @@ type PublishedSource struct {
 	Dependencies string
 	// Lock is the label of its lock file, empty if there is none.
 	Lock string
+	// Created is the time of the commit; zero if it isn't known.
+	Created time.Time
 }
 
 // FindSource returns the source that the tag names, or nil if there is none.
@@ -46,7 +52,9 @@ func (r *Registry) FindSource(ctx context.Context, repository, tag string) (*Pub
 		return nil, fmt.Errorf("source %s has %d layers, not one; delete its image %s from the registry", tag, len(layers), digest)
 	}
 	labels := config.Config.Labels
+	// Builders of before wrote none.
+	created, _ := time.Parse(time.RFC3339, labels[CreatedLabel])
 	return &PublishedSource{
-		Layer: layers[0], Content: config.RootFS.DiffIDs[0].String(), Dependencies: labels[DependenciesLabel], Lock: labels[LockLabel],
+		Layer: layers[0], Content: config.RootFS.DiffIDs[0].String(), Dependencies: labels[DependenciesLabel], Lock: labels[LockLabel], Created: created,
 	}, nil
 }
