@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
+	"kyma-project.io/serverless/internal/sbom"
 	"kyma-project.io/serverless/tools/images/internal/debian"
 	"kyma-project.io/serverless/tools/images/internal/hosttool"
 	"kyma-project.io/serverless/tools/images/internal/image"
@@ -35,6 +36,8 @@ type publisher interface {
 type target struct {
 	name, group string
 	build       func(ctx context.Context, platform v1.Platform) (v1.Image, error)
+	// more is in the image, too, and none of its files says so.
+	more []sbom.Package
 }
 
 const (
@@ -47,6 +50,8 @@ type builds struct {
 	platforms []v1.Platform
 	all       []target
 	output    sync.Mutex
+	// cache has what was found out about images; nil if they get no documents.
+	cache *store.Store
 }
 
 // newBuilds finds out what can be built. What was looked up in Debian's archive
@@ -78,16 +83,16 @@ func newBuilds(ctx context.Context, images *store.Store, platforms []string, sin
 		return program.Base(ctx, debian)
 	}}
 	for _, p := range program.All {
-		b.all = append(b.all, target{p.Name, programs, func(ctx context.Context, platform v1.Platform) (v1.Image, error) {
+		b.all = append(b.all, target{name: p.Name, group: programs, build: func(ctx context.Context, platform v1.Platform) (v1.Image, error) {
 			return programBuilder.Build(ctx, p, platform)
 		}})
 	}
 	runtimeBuilder := &runtime.Builder{Images: images, NPM: &npm.Client{Images: images}, Archive: archive}
 	for _, spec := range specs {
 		for _, name := range slices.Sorted(maps.Keys(spec.Versions)) {
-			b.all = append(b.all, target{spec.Image(name), runtimes, func(ctx context.Context, platform v1.Platform) (v1.Image, error) {
+			b.all = append(b.all, target{name: spec.Image(name), group: runtimes, build: func(ctx context.Context, platform v1.Platform) (v1.Image, error) {
 				return runtimeBuilder.Build(ctx, spec, name, platform)
-			}})
+			}, more: spec.Versions[name].Software()})
 		}
 	}
 	return b, nil
@@ -172,6 +177,11 @@ func (b *builds) buildAndPublish(ctx context.Context, t target, to publisher) er
 	digest, err := joined.Digest()
 	if err != nil {
 		return err
+	}
+	if attaching, ok := to.(attacher); ok && b.cache != nil {
+		if err := attachDocuments(ctx, b.cache, attaching, t, joined, images); err != nil {
+			return err
+		}
 	}
 	b.progress("published %s in %s", t.name, since(started))
 

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 	var (
 		registry, directory, unpacked, tag string
 		platforms                          []string
-		refresh                            bool
+		refresh, documents                 bool
 	)
 	flags := pflag.NewFlagSet("images", pflag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
@@ -56,6 +56,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&tag, "tag", "dev", "Tag of the images.")
 	flags.StringSliceVar(&platforms, "platform", hostPlatform(), "Platforms; with more than one, an image is an index.")
 	flags.BoolVar(&refresh, "refresh", false, "Look for Debian updates, also if it was done in the last 24 hours.")
+	flags.BoolVar(&documents, "sbom", false, "Attach to each image in a registry the list of what is in it, as an SPDX document; releases do.")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -77,6 +78,9 @@ func run(ctx context.Context, args []string) error {
 	builds, err := newBuilds(ctx, images, platforms, since)
 	if err != nil {
 		return err
+	}
+	if documents {
+		builds.cache = images
 	}
 	targets, err := builds.targets(flags.Args())
 	if err != nil {

@@ -104,6 +104,13 @@ func publishRelease(ctx context.Context, output io.Writer, opts releaseOptions) 
 	if err := publishImages(ctx, opts); err != nil {
 		return err
 	}
+	images, err := readImages(opts.create.digests)
+	if err != nil {
+		return err
+	}
+	if err := release.CheckDocuments(ctx, images); err != nil {
+		return fmt.Errorf("read back what is attached to images:\n%w", err)
+	}
 	if err := create(ctx, output, opts.create); err != nil {
 		return err
 	}
@@ -160,7 +167,7 @@ func checkRelease(ctx context.Context, opts releaseOptions) (string, error) {
 
 // publishImages keeps the lines with the images' digests.
 func publishImages(ctx context.Context, opts releaseOptions) error {
-	args := []string{"--registry", opts.create.registry, "--tag", opts.create.version}
+	args := []string{"--sbom", "--registry", opts.create.registry, "--tag", opts.create.version}
 	if len(opts.platforms) > 0 {
 		args = append(args, "--platform", strings.Join(opts.platforms, ","))
 	}

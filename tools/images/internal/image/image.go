@@ -49,6 +49,7 @@ func Image(platform v1.Platform, config v1.Config, layers ...v1.Layer) (v1.Image
 // Pushable is an image of one platform, or an index of images.
 type Pushable interface {
 	Digest() (v1.Hash, error)
+	Size() (int64, error)
 	MediaType() (types.MediaType, error)
 	RawManifest() ([]byte, error)
 }

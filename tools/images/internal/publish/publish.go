@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/match"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"kyma-project.io/serverless/internal/referrer"
 	"kyma-project.io/serverless/tools/images/internal/image"
 )
 
@@ -54,6 +55,19 @@ func (r *Registry) Publish(ctx context.Context, imageName string, what image.Pus
 		return "", fmt.Errorf("push %s: %w; is the registry up, and are you logged in?", ref, err)
 	}
 	return ref.String(), nil
+}
+
+// Attach attaches the artifact to an image that is published.
+func (r *Registry) Attach(ctx context.Context, imageName string, to image.Pushable, artifact referrer.Artifact) error {
+	repository, err := name.NewRepository(r.prefix + "/" + imageName)
+	if err != nil {
+		return err
+	}
+	subject, err := referrer.Describe(to)
+	if err != nil {
+		return err
+	}
+	return referrer.Attach(ctx, r.pusher, repository, subject, artifact)
 }
 
 // Layout publishes to an OCI layout directory.

@@ -15,6 +15,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"kyma-project.io/serverless/internal/sbom"
 	"kyma-project.io/serverless/tools/images/internal/npm"
 )
 
@@ -55,6 +56,15 @@ type Version struct {
 	NPM string `json:"npm"`
 	// Python is the minor version of Python, which is a package of Debian.
 	Python string `json:"python"`
+}
+
+// Software is what the version brings into an image that none of the image's
+// files names: Node.js itself. Python is a package of Debian.
+func (v Version) Software() []sbom.Package {
+	if v.Node == "" {
+		return nil
+	}
+	return []sbom.Package{{Type: "generic", Name: "nodejs", Version: v.Node}}
 }
 
 // pythonMinor is a version within which Python keeps its native interface and
