@@ -109,8 +109,10 @@ MODULE := $(BUILD)/module
 
 .PHONY: module
 module: $(BIN)/module ## Make the Kyma module in build/module (VERSION, IMG_REGISTRY, IMG_DIGESTS), and push it (MODULE_REGISTRY).
-	@$(BIN)/module create --output $(MODULE) --images "$(IMG_REGISTRY)" --version "$(VERSION)" --registry "$(MODULE_REGISTRY)" --digests "$(IMG_DIGESTS)"
+	@$(BIN)/module create --output $(MODULE) --images "$(IMG_REGISTRY)" --version "$(VERSION)" --registry "$(MODULE_REGISTRY)" --digests "$(IMG_DIGESTS)" --assets-url "$(ASSETS_URL)"
 
+# Where the assets of the version will be, as an https URL; community users install from there.
+ASSETS_URL ?=
 # A key in PEM: the private one to sign with, the public one to verify with; none: neither.
 KEY ?=
 
@@ -127,7 +129,7 @@ PLATFORMS ?= linux/amd64,linux/arm64
 
 .PHONY: release
 release: $(BIN)/module $(BIN)/images ## Publish VERSION to IMG_REGISTRY from a commit with its tag: images, bundle, assets, checksums; signed with KEY.
-	@$(BIN)/module release "$(VERSION)" --registry "$(IMG_REGISTRY)" --platform "$(PLATFORMS)" --key "$(KEY)"
+	@$(BIN)/module release "$(VERSION)" --registry "$(IMG_REGISTRY)" --platform "$(PLATFORMS)" --key "$(KEY)" --assets-url "$(ASSETS_URL)"
 
 .PHONY: release-dry-run
 release-dry-run: $(BIN)/module $(BIN)/images ## Do what release does, with a registry of its own and for this machine only.

@@ -5,7 +5,9 @@ package moduleconfig
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -84,6 +86,22 @@ func (l *Links) UnmarshalYAML(node *yaml.Node) error {
 		}
 		seen[link.Name] = true
 	}
+	return nil
+}
+
+// RawManifest names the link that those install from who have no control plane.
+const RawManifest = "rawManifest"
+
+// LinkManifest adds the link to the manifest for a directory that the assets
+// will be in, unless the configuration has one.
+func (c *Config) LinkManifest(assets string) error {
+	if !isHTTPS(assets) {
+		return fmt.Errorf("link to the manifest: the place of the assets must be an https URL, not %q", assets)
+	}
+	if slices.ContainsFunc(c.Resources, func(link Link) bool { return link.Name == RawManifest }) {
+		return nil
+	}
+	c.Resources = append(c.Resources, Link{Name: RawManifest, Link: strings.TrimSuffix(assets, "/") + "/" + path.Base(c.Manifest)})
 	return nil
 }
 

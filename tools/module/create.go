@@ -30,6 +30,7 @@ const (
 type createOptions struct {
 	config, kustomization, defaultCR, output string
 	version, registry, images, digests       string
+	assets                                   string
 	channels                                 map[string]string
 	source                                   source
 }
@@ -57,6 +58,7 @@ Credentials come from the Docker configuration.`,
 	flags.StringVar(&opts.registry, "registry", "", "Registry to push the bundle to, as HOST[:PORT][/PATH].")
 	flags.StringVar(&opts.images, "images", "", "Where the module's images are, as HOST[:PORT]/PATH.")
 	flags.StringVar(&opts.digests, "digests", "", "File with the output of the images program, for the images' digests.")
+	flags.StringVar(&opts.assets, "assets-url", "", "Where the assets will be, as an https URL: users without a control plane install from there.")
 	flags.StringToStringVar(&opts.channels, "channel", nil, "Versions of channels as NAME=VERSION; default: this version in fast and regular.")
 	flags.StringVar(&opts.source.commit, "commit", "", "Commit of the sources; default: that of HEAD.")
 	return command
@@ -74,6 +76,11 @@ func create(ctx context.Context, output io.Writer, opts createOptions) error {
 	config, err := moduleconfig.Parse(opts.config, text, moduleconfig.Override{Version: opts.version})
 	if err != nil {
 		return err
+	}
+	if opts.assets != "" {
+		if err := config.LinkManifest(opts.assets); err != nil {
+			return err
+		}
 	}
 	module, err := assemble(config, source, opts)
 	if err != nil {

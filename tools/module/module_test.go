@@ -46,6 +46,19 @@ func TestAssetsAreNamedAsTheConfigurationSays(t *testing.T) {
 	}
 }
 
+func TestCommunityInstallsByTheLinkToTheManifest(t *testing.T) {
+	t.Chdir(root)
+	output := t.TempDir()
+	created(t, "--output", output, "--assets-url", "https://example.com/download/1.2.3/")
+	template, err := os.ReadFile(filepath.Join(output, "moduletemplate.yaml"))
+	if err != nil || !bytes.Contains(template, []byte("link: https://example.com/download/1.2.3/serverless-operator.yaml\n    name: rawManifest")) {
+		t.Errorf("%s, %v", template, err)
+	}
+	if _, err := run(t, "create", "--images", "registry.test/prod", "--output", output, "--assets-url", "http://example.com"); err == nil || !strings.Contains(err.Error(), "must be an https URL") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestModuleIsPushedWithTheCredentialsOfDocker(t *testing.T) {
 	t.Chdir(root)
 	host := registryWithLogin(t)

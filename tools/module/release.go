@@ -54,6 +54,7 @@ and takes any commit, and what is not released yet of the changelog.`,
 	flags := command.Flags()
 	flags.StringVarP(&opts.create.output, "output", "o", "build/release", "Where to write the assets to.")
 	flags.StringVar(&opts.create.registry, "registry", "", "Registry of images and bundle, as HOST[:PORT][/PATH].")
+	flags.StringVar(&opts.create.assets, "assets-url", "", "Where the assets will be, as an https URL: users without a control plane install from there.")
 	flags.StringToStringVar(&opts.create.channels, "channel", nil, "Versions of channels as NAME=VERSION; default: this version in fast and regular.")
 	flags.StringVar(&opts.changelog, "changelog", "CHANGELOG.md", "The changelog.")
 	flags.StringVar(&opts.program, "images-program", "build/bin/images", "The program that builds images.")
