@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // newFreezeCommand and newThawCommand are for tests of what happens while a
@@ -29,6 +33,39 @@ func newThawCommand(c *choice) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(_ *cobra.Command, args []string) error { return signalComponent(c, args[0], unix.SIGCONT) },
 	}
+}
+
+func newRestartCommand(c *choice) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restart COMPONENT",
+		Short: "Kill a component, such as containerd, and start it again",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return restartComponent(cmd.Context(), c, args[0]) },
+	}
+}
+
+// restartComponent ends a component without a chance to finish anything, and
+// returns when it runs again.
+func restartComponent(ctx context.Context, c *choice, component string) error {
+	p, s, err := running(c)
+	if err != nil {
+		return err
+	}
+	former, err := processesOf(s.Init, component)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.RestartRequest(component), nil, 0o600); err != nil {
+		return fmt.Errorf("ask for a restart of component %s: %w", component, err)
+	}
+	if err := signalComponent(c, component, unix.SIGKILL); err != nil {
+		return err
+	}
+	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		pids, err := processesOf(s.Init, component)
+		anew := slices.ContainsFunc(pids, func(pid int) bool { return !slices.Contains(former, pid) })
+		return anew, err
+	})
 }
 
 func signalComponent(c *choice, component string, signal unix.Signal) error {

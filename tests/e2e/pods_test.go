@@ -46,11 +46,7 @@ var _ = It("takes the build's Pod with it when a Function is deleted in the midd
 	namespace := restrictedNamespace(ctx)
 	fn := nodejs(namespace, "deleted", firstSource, `{"dependencies": {"lodash": "4.17.20"}}`)
 	Expect(k8s.Create(ctx, fn)).To(Succeed())
-	pods := func() ([]corev1.Pod, error) {
-		var list corev1.PodList
-		err := k8s.List(ctx, &list, client.InNamespace(namespace), client.HasLabels{batchv1.JobNameLabel})
-		return list.Items, err
-	}
+	pods := buildPods(ctx, namespace)
 	Eventually(pods).WithTimeout(ready).Should(HaveLen(1))
 	Expect(k8s.Delete(ctx, fn)).To(Succeed())
 	Eventually(pods).WithTimeout(ready).Should(BeEmpty())

@@ -29,7 +29,7 @@ type processes struct {
 }
 
 type process struct {
-	name string
+	component.Component
 	// done, if set, is for a program that is expected to end.
 	done chan unix.WaitStatus
 }
@@ -48,7 +48,7 @@ func newProcesses(p *plan.Plan, changed func(status.Component)) *processes {
 
 // start runs a program that is to run as long as the node.
 func (ps *processes) start(c component.Component) error {
-	if err := ps.spawn(c, &process{name: c.Name}); err != nil {
+	if err := ps.spawn(c, &process{Component: c}); err != nil {
 		return err
 	}
 	ps.changed(status.Component{Name: c.Name})
@@ -57,7 +57,7 @@ func (ps *processes) start(c component.Component) error {
 
 // run runs a program to its end.
 func (ps *processes) run(ctx context.Context, c component.Component) error {
-	p := &process{name: c.Name, done: make(chan unix.WaitStatus, 1)}
+	p := &process{Component: c, done: make(chan unix.WaitStatus, 1)}
 	if err := ps.spawn(c, p); err != nil {
 		return err
 	}
@@ -145,9 +145,12 @@ func (ps *processes) ended(p *process, result unix.WaitStatus) {
 		p.done <- result
 		return
 	}
-	ps.changed(status.Component{Name: p.name, Exited: describe(result)})
+	if os.Remove(ps.plan.RestartRequest(p.Name)) == nil && ps.start(p.Component) == nil {
+		return
+	}
+	ps.changed(status.Component{Name: p.Name, Exited: describe(result)})
 	select {
-	case ps.failed <- fmt.Errorf("%s ended: %s: see %s", p.name, describe(result), ps.plan.Log(p.name)):
+	case ps.failed <- fmt.Errorf("%s ended: %s: see %s", p.Name, describe(result), ps.plan.Log(p.Name)):
 	default: // the first one is what matters
 	}
 }

@@ -84,6 +84,9 @@ func (p *Plan) Path(elem ...string) string {
 // Log is where the output of a program goes.
 func (p *Plan) Log(program string) string { return p.Path("logs", program+".log") }
 
+// RestartRequest is a file that has a program started again when it ends.
+func (p *Plan) RestartRequest(program string) string { return p.Path("restart-" + program) }
+
 // Kubeconfig is the path of the administrator's kubeconfig, for use on the host.
 func (p *Plan) Kubeconfig() string { return p.Path("kubeconfig") }
 
