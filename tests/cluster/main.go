@@ -51,7 +51,7 @@ func newCommand() *cobra.Command {
 	root.AddCommand(
 		newUpCommand(&c), newDownCommand(&c), newStatusCommand(&c),
 		newKubeconfigCommand(&c), newRegistryCommand(&c), newLoadImageCommand(&c),
-		newExecCommand(&c), newFreezeCommand(&c), newThawCommand(&c), newAssetsCommand(), newKwokCommand(),
+		newExecCommand(&c), newFreezeCommand(&c), newThawCommand(&c), newAssetsCommand(), newKwokCommand(), newNetworkPoliciesCommand(),
 		newSuperviseCommand(&c), newNodeInitCommand(&c),
 	)
 	return root
