@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -204,6 +205,29 @@ func newKwokCommand() *cobra.Command {
 			}
 			stop := progress.New(os.Stderr).Doing("building kwok", time.Now())
 			program, err := binaries.Kwok(cmd.Context(), root)
+			stop()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), program)
+			return err
+		},
+	}
+}
+
+func newNetworkPoliciesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "networkpolicies",
+		Short: "Print the path of a program that has a node enforce NetworkPolicies while it runs, by exec, and its input is open",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, rootErr := binaries.Root()
+			module, moduleErr := binaries.FindModule()
+			if err := errors.Join(rootErr, moduleErr); err != nil {
+				return err
+			}
+			stop := progress.New(os.Stderr).Doing("building networkpolicies", time.Now())
+			program, err := binaries.NetworkPolicies(cmd.Context(), root, filepath.Dir(module))
 			stop()
 			if err != nil {
 				return err

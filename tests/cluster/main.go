@@ -52,6 +52,7 @@ func newCommand() *cobra.Command {
 		newUpCommand(&c), newDownCommand(&c), newStatusCommand(&c),
 		newKubeconfigCommand(&c), newRegistryCommand(&c), newLoadImageCommand(&c),
 		newExecCommand(&c), newFreezeCommand(&c), newThawCommand(&c), newRestartCommand(&c), newAssetsCommand(), newKwokCommand(),
+		newNetworkPoliciesCommand(),
 		newSuperviseCommand(&c), newNodeInitCommand(&c),
 	)
 	return root
