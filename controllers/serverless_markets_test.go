@@ -55,7 +55,7 @@ var _ = Describe("Serverless in a restricted market", Ordered, func() {
 		command.Env = append(market, "IMAGE_FUNCTION_WEBHOOK=market.test/function-webhook")
 		output, err := command.CombinedOutput()
 		Expect(err).To(HaveOccurred())
-		Expect(string(output)).To(ContainSubstring(`IMAGE_FUNCTION_WEBHOOK: "market.test/function-webhook" names neither a tag nor a digest`))
+		Expect(string(output)).To(ContainSubstring(`IMAGE_FUNCTION_WEBHOOK: \"market.test/function-webhook\" names neither a tag nor a digest`))
 	})
 
 	It("is installed in FIPS mode, by digests, and pulled with the market's Secret", func(ctx SpecContext) {

@@ -25,7 +25,7 @@ var nodejs = Language{
 	Reasons:          npmReasons,
 	Installed:        []string{"node_modules"},
 	// A stray npm update notice would end as the last line of a failure's message.
-	InstallEnv:         map[string]string{"npm_config_cache": "/tmp/npm", "npm_config_update_notifier": "false"},
+	InstallEnv:         map[string]string{"NPM_CONFIG_CACHE": "/tmp/npm", "NPM_CONFIG_UPDATE_NOTIFIER": "false"},
 	RegistryConfigFile: ".npmrc",
 	RegistryConfigEnv:  "npm_config_userconfig",
 	CertificatesEnv:    "NODE_EXTRA_CA_CERTS",

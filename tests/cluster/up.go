@@ -184,7 +184,7 @@ func writeState(p *plan.Plan, nameservers []string) error {
 	if err := pki.WriteAll(p); err != nil {
 		return err
 	}
-	files, err := component.Files(p, nameservers)
+	files, err := component.Files(p, component.Uplink{Nameservers: nameservers, MTU: machine.UplinkMTU()})
 	if err != nil {
 		return err
 	}

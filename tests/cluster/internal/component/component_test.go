@@ -19,7 +19,7 @@ func testPlan() *plan.Plan {
 }
 
 func TestFilesAreWellFormed(t *testing.T) {
-	files, err := Files(testPlan(), []string{"192.0.2.53"})
+	files, err := Files(testPlan(), Uplink{Nameservers: []string{"192.0.2.53"}, MTU: 1400})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestFilesAreWellFormed(t *testing.T) {
 }
 
 func TestFilesSayWhatTheClusterNeeds(t *testing.T) {
-	files, err := Files(testPlan(), []string{"192.0.2.53"})
+	files, err := Files(testPlan(), Uplink{Nameservers: []string{"192.0.2.53"}, MTU: 1400})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,7 @@ func TestFilesSayWhatTheClusterNeeds(t *testing.T) {
 		{"clusters must not share a cgroup", "etc/kubelet.yaml", "cgroupRoot: /serverless-cluster-local"},
 		{"cgroup v1 hosts are supported", "etc/kubelet.yaml", "failCgroupV1: false"},
 		{"pods ask the cluster's DNS", "etc/kubelet.yaml", "clusterDNS: ['10.91.0.10']"},
+		{"packets fit the host's way out", "etc/bridge.conflist", `"mtu": 1400`},
 		{"external names resolve", "etc/resolv.conf", "nameserver 192.0.2.53\n"},
 		{"node ports answer on the node's loopback", "etc/kube-proxy.yaml", "localhostNodePorts: true"},
 		{"localhost registries are pulled from over HTTP", "etc/containerd.toml", "config_path = '/state/etc/certs.d'"},

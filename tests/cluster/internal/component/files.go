@@ -17,16 +17,25 @@ const PauseImage = "node.local/pause:1"
 //go:embed files
 var sources embed.FS
 
+// Uplink is how the host reaches others.
+type Uplink struct {
+	// Nameservers resolve external names.
+	Nameservers []string
+	// MTU is the size of the largest packet, in bytes. Pods need it, too: of larger
+	// ones, their first to each address would be lost.
+	MTU int
+}
+
 // Files renders all configuration files; the keys are paths below the cluster's
-// directory. Nameservers are the ones that external names are resolved with.
-func Files(p *plan.Plan, nameservers []string) (map[string]string, error) {
+// directory.
+func Files(p *plan.Plan, uplink Uplink) (map[string]string, error) {
 	entries, err := fs.ReadDir(sources, "files")
 	if err != nil {
 		return nil, fmt.Errorf("list configuration files: %w", err)
 	}
-	files := map[string]string{"etc/resolv.conf": resolvConf(nameservers)}
+	files := map[string]string{"etc/resolv.conf": resolvConf(uplink.Nameservers)}
 	for _, entry := range entries {
-		text, err := render(p, entry.Name())
+		text, err := render(p, uplink, entry.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +47,7 @@ func Files(p *plan.Plan, nameservers []string) (map[string]string, error) {
 	return files, nil
 }
 
-func render(p *plan.Plan, name string) (string, error) {
+func render(p *plan.Plan, uplink Uplink, name string) (string, error) {
 	t, err := template.New(name).Option("missingkey=error").ParseFS(sources, "files/"+name)
 	if err != nil {
 		return "", fmt.Errorf("parse template %s: %w", name, err)
@@ -46,9 +55,10 @@ func render(p *plan.Plan, name string) (string, error) {
 	var text strings.Builder
 	if err := t.Execute(&text, struct {
 		*plan.Plan
+		Uplink
 		PauseImage string
 		MaxPods    int
-	}{p, PauseImage, maxPods}); err != nil {
+	}{p, uplink, PauseImage, maxPods}); err != nil {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return text.String(), nil

@@ -23,7 +23,7 @@ const NodeInterface = "eth0"
 func Connect(ctx context.Context, p *plan.Plan, pid int) error {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = p.HostInterface()
-	attributes.MTU = uplinkMTU()
+	attributes.MTU = UplinkMTU()
 	veth := &netlink.Veth{LinkAttrs: attributes, PeerName: NodeInterface, PeerNamespace: netlink.NsPid(pid)}
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("make interface %s: %w", attributes.Name, err)
@@ -39,9 +39,9 @@ func Connect(ctx context.Context, p *plan.Plan, pid int) error {
 	return nil
 }
 
-// uplinkMTU is the size of packets that the host's default route takes; a link
-// with larger ones would lose what goes out.
-func uplinkMTU() int {
+// UplinkMTU is the size in bytes of packets that the host's default route takes;
+// a link with larger ones would lose what goes out.
+func UplinkMTU() int {
 	const usual = 1500
 	routes, err := netlink.RouteGet(net.IPv4(8, 8, 8, 8))
 	if err != nil || len(routes) == 0 {
