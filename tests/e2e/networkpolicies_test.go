@@ -58,11 +58,6 @@ var _ = Describe("Where all traffic is denied that no network policy allows, the
 			g.Expect(string(resource.Status.State)).To(Equal("Ready"), "%v", resource.Status.Conditions)
 			g.Expect(modulePods(ctx, programs...)).To(And(HaveLen(len(former)), Not(ContainElements(former))))
 		}).WithTimeout(ready).Should(Succeed())
-		metrics = []string{
-			modulePort(ctx, "serverless-operator", "http-metrics"), modulePort(ctx, "serverless-ctrl-mngr", "http-metrics"),
-			modulePort(ctx, "serverless-webhook-svc", "http-metrics"), modulePort(ctx, "serverless-docker-registry", "http-metrics"),
-		}
-		registry = modulePort(ctx, "serverless-docker-registry", "http-registry")
 	})
 
 	It("builds a Function with a package, and updates it", func(ctx SpecContext) {
@@ -75,6 +70,12 @@ var _ = Describe("Where all traffic is denied that no network policy allows, the
 	})
 
 	It("lets Pods read its metrics that have the label for it, and no others", func(ctx SpecContext) {
+		// Not before: a change of settings rolls a program out.
+		metrics = []string{
+			modulePort(ctx, "serverless-operator", "http-metrics"), modulePort(ctx, "serverless-ctrl-mngr", "http-metrics"),
+			modulePort(ctx, "serverless-webhook-svc", "http-metrics"), modulePort(ctx, "serverless-docker-registry", "http-metrics"),
+		}
+		registry = modulePort(ctx, "serverless-docker-registry", "http-registry")
 		Expect(connect(ctx, namespace, nil, append(metrics, registry)...)).To(Equal(outcomes("refused", metrics, "connected", registry)))
 		labelled := map[string]string{"networking.kyma-project.io/metrics-scraping": "allowed"}
 		Expect(connect(ctx, namespace, labelled, metrics...)).To(Equal(outcomes("connected", metrics)))
@@ -95,7 +96,7 @@ func enforceNetworkPolicies() {
 	GinkgoHelper()
 	program, err := exec.Command("../../build/bin/cluster", "networkpolicies").Output()
 	Expect(err).NotTo(HaveOccurred())
-	command := exec.Command("../../build/bin/cluster", "exec", "--name", clusterName(), "--", strings.TrimSpace(string(program)))
+	command := exec.Command("build/bin/cluster", "exec", "--name", clusterName(), "--", strings.TrimSpace(string(program)))
 	command.Dir = "../.."
 	stdin, err := command.StdinPipe()
 	Expect(err).NotTo(HaveOccurred())
