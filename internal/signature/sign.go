@@ -1,5 +1,5 @@
 // Package signature signs OCI artifacts as cosign does, and verifies what it or
-// cosign signed: `cosign verify --key` tells the same
+// cosign signed, in the format that `cosign verify --key` reads
 // (docs/decisions/signatures.md).
 package signature
 
