@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -171,54 +172,28 @@ func inNode(cmd *cobra.Command, p *plan.Plan, s *status.Status, args ...string) 
 }
 
 func newAssetsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "assets",
-		Short: "Print a directory with kube-apiserver, etcd and kubectl, for envtest and the PATH",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, rootErr := binaries.Root()
-			module, moduleErr := binaries.FindModule()
-			if err := errors.Join(rootErr, moduleErr); err != nil {
-				return err
-			}
-			stop := progress.New(os.Stderr).Doing("building Kubernetes", time.Now())
-			dir, err := binaries.Kubernetes(cmd.Context(), root, module)
-			stop()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), dir)
-			return err
-		},
-	}
+	return newBuildCommand("assets", "Print a directory with kube-apiserver, etcd and kubectl, for envtest and the PATH", "Kubernetes", binaries.Kubernetes)
 }
 
 func newKwokCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "kwok",
-		Short: "Print the path of kwok, which plays nodes for benchmarks of API objects alone",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, err := binaries.Root()
-			if err != nil {
-				return err
-			}
-			stop := progress.New(os.Stderr).Doing("building kwok", time.Now())
-			program, err := binaries.Kwok(cmd.Context(), root)
-			stop()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), program)
-			return err
-		},
-	}
+	return newBuildCommand("kwok", "Print the path of kwok, which plays nodes for benchmarks of API objects alone", "kwok",
+		func(ctx context.Context, root, _ string) (string, error) { return binaries.Kwok(ctx, root) })
 }
 
 func newNetworkPoliciesCommand() *cobra.Command {
+	return newBuildCommand("networkpolicies",
+		"Print the path of a program that has a node enforce NetworkPolicies while it runs, by exec, and its input is open", "networkpolicies",
+		func(ctx context.Context, root, module string) (string, error) {
+			return binaries.NetworkPolicies(ctx, root, filepath.Dir(module))
+		})
+}
+
+// newBuildCommand prints where what it builds is, from the directory that
+// builds are kept in, and the module that names the versions.
+func newBuildCommand(use, short, what string, build func(ctx context.Context, root, module string) (string, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   "networkpolicies",
-		Short: "Print the path of a program that has a node enforce NetworkPolicies while it runs, by exec, and its input is open",
+		Use:   use,
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, rootErr := binaries.Root()
@@ -226,13 +201,13 @@ func newNetworkPoliciesCommand() *cobra.Command {
 			if err := errors.Join(rootErr, moduleErr); err != nil {
 				return err
 			}
-			stop := progress.New(os.Stderr).Doing("building networkpolicies", time.Now())
-			program, err := binaries.NetworkPolicies(cmd.Context(), root, filepath.Dir(module))
+			stop := progress.New(os.Stderr).Doing("building "+what, time.Now())
+			built, err := build(cmd.Context(), root, module)
 			stop()
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), program)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), built)
 			return err
 		},
 	}
